@@ -1,0 +1,3 @@
+//! Turns argv into one command, runs it and maps the result to an exit status.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The rules: who may do what, and which refs need which gates.

@@ -1,0 +1,3 @@
+//! Signatures over bytes, verified in process.
+
+pub mod key;
