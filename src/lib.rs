@@ -7,8 +7,11 @@
 pub mod clock;
 pub mod error;
 pub mod evidence;
+pub mod id;
 pub mod limits;
 pub mod policy;
 pub mod principal;
 pub mod provenance;
+pub mod refname;
+pub mod repo;
 pub mod signature;
