@@ -5,13 +5,17 @@
 //! `docs/architecture.md`.
 
 pub mod clock;
+pub mod env;
 pub mod error;
 pub mod evidence;
+pub mod exec;
 pub mod id;
 pub mod limits;
 pub mod policy;
 pub mod principal;
 pub mod provenance;
+pub mod receive;
 pub mod refname;
 pub mod repo;
+pub mod report;
 pub mod signature;

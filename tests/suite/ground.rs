@@ -63,7 +63,7 @@ fn t34_to_t39_commits_that_readers_disagree_on_are_refused() {
         ("t34 second tree", good.replace("\nparent", &format!("\ntree {tree}\nparent"))),
         (
             "t35 second author",
-            good.replace("\ncommitter", &format!("\nauthor Eve <eve@x> 1 +0000\ncommitter")),
+            good.replace("\ncommitter", "\nauthor Eve <eve@x> 1 +0000\ncommitter"),
         ),
         ("t35 second committer", good.replace("\n\nm", &format!("\ncommitter {who}\n\nm"))),
         ("t36 parent after committer", good.replace("\n\nm", &format!("\nparent {parent}\n\nm"))),
@@ -236,8 +236,8 @@ fn t50_to_t52_changes_are_byte_for_byte_what_git_diff_tree_writes() {
             b"\xff\xfe",
         ];
         let mut trees = vec![repo.raw_object("tree", b"")];
-        for round in 0..40 {
-            let tree = random_tree(repo, &mut random, &names, 0, round);
+        for _ in 0..40 {
+            let tree = random_tree(repo, &mut random, &names, 0);
             trees.push(tree);
         }
         let store = open(repo);
@@ -281,13 +281,7 @@ impl Random {
     }
 }
 
-fn random_tree(
-    repo: &Repo,
-    random: &mut Random,
-    names: &[&[u8]],
-    depth: u64,
-    round: u64,
-) -> String {
+fn random_tree(repo: &Repo, random: &mut Random, names: &[&[u8]], depth: u64) -> String {
     let mut lines = Vec::new();
     for name in names {
         let kind = random.below(9);
@@ -312,9 +306,7 @@ fn random_tree(
                     width = repo.raw_object("tree", b"").len()
                 ),
             ),
-            5 | 6 if depth < 2 => {
-                ("040000", "tree", random_tree(repo, random, names, depth + 1, round))
-            }
+            5 | 6 if depth < 2 => ("040000", "tree", random_tree(repo, random, names, depth + 1)),
             _ => continue,
         };
         lines.push([format!("{mode} {kind} {hex}\t").as_bytes(), name, b"\0"].concat());
