@@ -4,8 +4,6 @@
 //! could repaint the pusher's terminal, forge lines of the report, or swallow them
 //! (a NUL byte drops the rest of a `remote:` line).
 
-use std::fmt::Write as _;
-
 use serde::{Serialize, Serializer};
 
 /// Bytes that came with a push, for showing alone.
@@ -52,11 +50,11 @@ pub fn escape(bytes: &[u8]) -> String {
                 '\t' => out.push_str("\\t"),
                 ' '..='~' => out.push(c),
                 c if c.is_alphanumeric() => out.push(c),
-                c => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
+                c => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
             }
         }
         for byte in chunk.invalid() {
-            drop(write!(out, "\\x{byte:02x}"));
+            out.push_str(&format!("\\x{byte:02x}"));
         }
     }
     out
@@ -125,7 +123,8 @@ mod tests {
         #[test]
         fn escaped_text_has_no_control_characters(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let text = escape(&bytes);
-            prop_assert!(!text.chars().any(|c| c.is_control() || ('\u{2000}'..='\u{206f}').contains(&c)));
+            let unfit = |c: char| c.is_control() || ('\u{2000}'..='\u{206f}').contains(&c);
+            prop_assert!(!text.chars().any(unfit));
         }
 
         #[test]
