@@ -71,7 +71,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Vec<Entry>, Vec<Diagnost
 /// Returns the entry of one line, or `None` for blank lines and comments.
 fn parse_line(line: &[u8], place: &Place) -> Result<Option<Entry>, Fault> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let line = line.trim_ascii_start();
+    let line = skip_blanks(line);
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(None);
     }
@@ -110,11 +110,16 @@ fn is_blank(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
+fn skip_blanks(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|b| !is_blank(b)).unwrap_or(text.len());
+    text.get(start..).unwrap_or_default()
+}
+
 /// Splits at the first blank, and drops the blanks there.
 fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
     let end = text.iter().position(is_blank).unwrap_or(text.len());
     let (word, rest) = text.split_at_checked(end).unwrap_or((text, b""));
-    (word, rest.trim_ascii_start())
+    (word, skip_blanks(rest))
 }
 
 /// Takes the first field, which may be quoted as a whole.
@@ -130,7 +135,7 @@ fn take_principals(line: &[u8]) -> Result<(String, &[u8]), Fault> {
             if !rest.first().is_none_or(is_blank) {
                 return fault("no blank after the quoted principals");
             }
-            (field, rest.trim_ascii_start())
+            (field, skip_blanks(rest))
         }
     };
     match str::from_utf8(field) {
@@ -179,7 +184,7 @@ fn take_options(text: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
     match scan {
         ControlFlow::Break(end) => {
             let (options, rest) = text.split_at_checked(end).unwrap_or((text, b""));
-            Ok((options, rest.trim_ascii_start()))
+            Ok((options, skip_blanks(rest)))
         }
         ControlFlow::Continue(()) if quotes => fault("no closing quote in the options"),
         ControlFlow::Continue(()) => fault(format!("no key after {}", quoted(text))),

@@ -5,8 +5,8 @@
 //! [`VerifiedSignature`], which nothing but this module can make, or the
 //! [`SignatureProblem`] that the pusher has to mend.
 //!
-//! A scheme is one module: [`ssh`](self) reads SSHSIG, `openpgp` reads OpenPGP
-//! packets. Neither trusts what a signature says about its key: a key counts for
+//! A scheme is one module: `ssh` reads SSHSIG, `openpgp` reads OpenPGP packets.
+//! Neither trusts what a signature says about its key: a key counts for
 //! the principal that a trusted file lists it for, at the times and for the
 //! purposes that are written there.
 //!

@@ -4,10 +4,11 @@
 //! tells the pusher what to mend. Text that came with the push is escaped and
 //! cut when it is put in, by [`quoted`].
 
-use std::fmt;
+mod message;
 
 use jiff::Timestamp;
 
+pub(super) use self::message::quoted;
 use super::key::KeyRef;
 use super::listing::Place;
 use super::{Namespace, UserPresence};
@@ -249,16 +250,6 @@ impl Unsupported {
     }
 }
 
-/// Puts foreign bytes into quotes: printable ASCII stays, all else is escaped,
-/// what is longer than 200 characters is cut.
-pub(super) fn quoted(bytes: &[u8]) -> String {
-    const MAX: usize = 200;
-    let mut escaped = bytes.iter().take(MAX + 1).flat_map(|b| b.escape_ascii()).map(char::from);
-    let text: String = escaped.by_ref().take(MAX).collect();
-    let dots = if escaped.next().is_some() { "..." } else { "" };
-    format!("\"{text}{dots}\"")
-}
-
 impl From<KeyProblem> for SignatureProblem {
     fn from(problem: KeyProblem) -> Self {
         match problem {
@@ -305,143 +296,5 @@ impl From<Weak> for SignatureProblem {
     }
 }
 
-impl fmt::Display for SignatureProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(malformed) => write!(f, "malformed signature: {malformed}"),
-            Self::Unsupported(unsupported) => write!(f, "unsupported {unsupported}"),
-            Self::Weak(weak) => weak.fmt(f),
-            Self::WrongNamespace { expected, found } => {
-                write!(f, "the signature was made for {found}, not for \"{expected}\"")
-            }
-            Self::Bad { key } => write!(f, "bad signature: {key} did not sign these bytes"),
-            Self::UnknownKey { key } => write!(f, "no trusted file lists the key {key}"),
-            Self::WrongPrincipal { key, owner, claimed } => {
-                write!(f, "the key {key} is that of {owner}, not of {claimed}")
-            }
-            Self::NamespaceNotPermitted { key, namespace, place } => {
-                write!(f, "the key {key} may not sign for \"{namespace}\" ({place})")
-            }
-            Self::NotYetValid { key, of, from, at } => {
-                write!(f, "{of} {key} is not valid before {from}, and was needed at {at}")
-            }
-            Self::Expired { key, of, until, at } => {
-                write!(f, "{of} {key} was valid until {until}, and was needed at {at}")
-            }
-            Self::Revoked { key, reason } => {
-                write!(f, "the OpenPGP certificate {key} or its signing key is revoked: {reason}")
-            }
-            Self::Retired { key, place } => write!(f, "the key {key} is retired ({place})"),
-            Self::Compromised { key, place } => {
-                write!(f, "the key {key} is compromised ({place})")
-            }
-            Self::NotTouched { key, presence } => {
-                write!(f, "the security key {key} was not touched ({presence})")
-            }
-            Self::TimesDisagree { key, created, made_at } => write!(
-                f,
-                "the OpenPGP signature of {key} was made at {created}, not at {made_at} as claimed"
-            ),
-            Self::CertificateRefused { key, reason } => {
-                write!(f, "the certificate of {key} does not count: {reason}")
-            }
-        }
-    }
-}
-
-impl fmt::Display for KeyProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(malformed) => write!(f, "malformed key: {malformed}"),
-            Self::Unsupported(unsupported) => write!(f, "unsupported {unsupported}"),
-            Self::Weak(weak) => weak.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.line > 0 {
-            write!(f, "line {}: ", self.line)?;
-        }
-        write!(f, "{}: expected {}, found {}", self.part, self.expected, self.found)
-    }
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.found)
-    }
-}
-
-impl fmt::Display for Weak {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SmallOrder => f.write_str("weak key: an Ed25519 point of small order"),
-            Self::RsaModulus { bits } => {
-                write!(f, "weak key: RSA with {bits} bits, expected 2048 to 8192")
-            }
-            Self::Sha1 { algorithm } => {
-                write!(f, "weak signature: {algorithm} uses SHA-1, expected SHA-2")
-            }
-            Self::Policy(reason) => write!(f, "weak signature or key: {reason}"),
-        }
-    }
-}
-
-impl fmt::Display for Validity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listed(place) => write!(f, "the key listed at {place},"),
-            Self::Certificate => f.write_str("the certificate of"),
-            Self::Subkey => f.write_str("the signing key of"),
-            Self::Signature => f.write_str("the signature of"),
-        }
-    }
-}
-
-impl fmt::Display for CertificateProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownAuthority { authority } => {
-                write!(f, "no cert-authority line lists its signer {authority}")
-            }
-            Self::NotSigned { authority } => write!(f, "{authority} did not sign it"),
-            Self::NotForUsers => f.write_str("expected a user certificate, found another type"),
-            Self::NoPrincipals => f.write_str("it names no principals"),
-            Self::PrincipalNotNamed { claimed: Some(claimed), named } => {
-                write!(f, "its authority does not let it speak for {claimed}, but for {named}")
-            }
-            Self::PrincipalNotNamed { claimed: None, named } => {
-                write!(f, "its authority lets it speak for nobody known; it names {named}")
-            }
-            Self::SharedByPrincipals(principals) => {
-                f.write_str("one key speaks for one principal, and it names")?;
-                let separators = std::iter::once(" ").chain(std::iter::repeat(", "));
-                principals.iter().zip(separators).try_for_each(|(p, sep)| write!(f, "{sep}{p}"))
-            }
-            Self::KeyOfAnother { owner } => write!(f, "the key is listed as that of {owner}"),
-            Self::CriticalOption(name) => write!(f, "critical option {name} has no meaning here"),
-            Self::UserNotVerified => {
-                f.write_str("it requires verification of the user, and the signature has none")
-            }
-            Self::NotForSigning(reason) => f.write_str(reason),
-        }
-    }
-}
-
 impl std::error::Error for SignatureProblem {}
 impl std::error::Error for Malformed {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_bytes_are_escaped_and_cut() {
-        assert_eq!(quoted(b"a\x1b[31m\n\"\xe2\x80\xae"), r#""a\x1b[31m\n\"\xe2\x80\xae""#);
-        let long = quoted(&[b'x'; 1000]);
-        assert_eq!(long, format!("\"{}...\"", "x".repeat(200)));
-        assert_eq!(quoted(&[b'x'; 200]), format!("\"{}\"", "x".repeat(200)));
-    }
-}

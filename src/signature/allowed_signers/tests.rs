@@ -158,6 +158,7 @@ fn bad_lines_say_what_is_wrong() {
         ("a@x ssh-foo AAAAB3NzaC1mb28=", "unsupported public key type: \"ssh-foo\""),
         ("a@x\u{0} KEY", "control character \\x00 in the line"),
         ("a@x KEY \u{1b}[2J", "control character \\x1b in the line"),
+        ("\u{c}a@x KEY", "control character \\x0c in the line"),
         ("a@x KEY\rb@x", "control character \\x0d in the line"),
     ] {
         assert_eq!(fault(line), problem, "{line:?}");

@@ -27,9 +27,9 @@ pub(in crate::signature) struct Keys {
     pub(super) by_handle: BTreeMap<Vec<u8>, Vec<usize>>,
 }
 
-/// Packets of one file. Sequoia tries each signature that fits nowhere on all
-/// components, so that its work can grow with the square of their number.
-const MAX_PACKETS: usize = 1_000;
+/// Packets of one certificate. Sequoia tries each signature that fits nowhere on
+/// all components, so that its work can grow with the square of their number.
+const MAX_PACKETS: usize = 256;
 
 impl Certificates {
     /// Reads one file: certificates in armour, or binary.
@@ -113,14 +113,14 @@ impl Certificates {
 fn check_packets(bytes: &[u8]) -> Result<(), String> {
     let mut count = 0;
     for packet in packet::packets(bytes) {
+        count += 1;
         match packet.map_err(|e| e.to_string())?.kind {
             kind::SECRET_KEY | kind::SECRET_SUBKEY => {
-                return Err(
-                    "a secret key: remove it, and replace the key, which is public now".into()
-                );
+                let message = "a secret key: remove it, and replace the key, which is public now";
+                return Err(message.into());
             }
-            kind::PUBLIC_KEY => {}
-            other if count == 0 => {
+            kind::PUBLIC_KEY => count = 1,
+            other if count == 1 => {
                 return Err(format!("expected a certificate, found OpenPGP packet type {other}"));
             }
             kind::SIGNATURE
@@ -132,10 +132,10 @@ fn check_packets(bytes: &[u8]) -> Result<(), String> {
                 return Err(format!("OpenPGP packet type {other} is no part of a certificate"));
             }
         }
-        count += 1;
         if count > MAX_PACKETS {
             return Err(format!(
-                "more than {MAX_PACKETS} OpenPGP packets: export with gpg --export-options export-minimal"
+                "a certificate of more than {MAX_PACKETS} OpenPGP packets: \
+                 export it with gpg --export-options export-minimal"
             ));
         }
     }

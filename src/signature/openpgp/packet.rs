@@ -60,7 +60,7 @@ pub(super) fn check_signature(bytes: &[u8]) -> Result<(), SignatureProblem> {
     }
     body.byte("public key algorithm")?;
     body.byte("hash algorithm")?;
-    let mut creation_times = 0;
+    let (mut creation_times, mut issuers) = (0, 0);
     for (part, hashed) in [("hashed subpackets", true), ("unhashed subpackets", false)] {
         let len = match version {
             4 => u32::from(u16::from_be_bytes(*body.array(part)?)),
@@ -70,6 +70,7 @@ pub(super) fn check_signature(bytes: &[u8]) -> Result<(), SignatureProblem> {
         while !area.0.is_empty() {
             let (kind, critical) = area.subpacket(part)?;
             creation_times += usize::from(hashed && kind == CREATION_TIME);
+            issuers += usize::from(matches!(kind, ISSUER_KEY_ID | ISSUER_FINGERPRINT));
             if kind == EMBEDDED_SIGNATURE {
                 let found = if critical { "a critical embedded one" } else { "an embedded one" };
                 return Err(Malformed::new(part, "no other signature", found).into());
@@ -80,12 +81,19 @@ pub(super) fn check_signature(bytes: &[u8]) -> Result<(), SignatureProblem> {
         let found = format!("{creation_times} of them");
         return Err(Malformed::new("hashed subpackets", "one creation time", found).into());
     }
+    // Each could make the verifier try another key; one key is named in two ways at most.
+    if issuers > 4 {
+        let found = format!("{issuers} of them");
+        return Err(Malformed::new("subpackets", "at most 4 issuers", found).into());
+    }
     Ok(())
 }
 
 /// Subpacket types (RFC 9580 §5.2.3.7).
 const CREATION_TIME: u8 = 2;
+const ISSUER_KEY_ID: u8 = 16;
 const EMBEDDED_SIGNATURE: u8 = 32;
+const ISSUER_FINGERPRINT: u8 = 33;
 
 impl<'a> Packet<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {

@@ -105,8 +105,9 @@ fn verify_certified(
         return Err(refused(CertificateProblem::UnknownAuthority { authority }));
     };
     let (body, signature) = certificate.signed_by();
-    if certificate.authority_key()?.check(body, signature)? == Check::Bad {
-        return Err(refused(CertificateProblem::NotSigned { authority }));
+    match certificate.authority_key()?.check(body, signature)? {
+        Check::Bad => return Err(refused(CertificateProblem::NotSigned { authority })),
+        Check::Good(presence) => keys.check_touch(presence, &authority)?,
     }
 
     let presence = keys.check(&certificate.key, &key, sig, claim)?;
@@ -136,10 +137,6 @@ fn verify_certified(
 
 impl Keys {
     /// Makes sure that the key signed the claimed bytes, and that a security key was touched.
-    ///
-    /// sshd(8) wants the touch by default; `ssh-keygen -Y verify` only logs
-    /// the flags. A program on the user's machine can have any security key
-    /// sign without a touch (CTAP2, option `up`), so refgate wants it too.
     fn check(
         &self,
         public_key: &PublicKey<'_>,
@@ -149,10 +146,26 @@ impl Keys {
     ) -> Result<Option<UserPresence>, SignatureProblem> {
         match public_key.check(&sig.signed_data(claim.signed), sig.signature)? {
             Check::Bad => Err(SignatureProblem::Bad { key: key.clone() }),
-            Check::Good(Some(presence)) if !presence.present && !self.untouched => {
+            Check::Good(presence) => self.check_touch(presence, key).map(|()| presence),
+        }
+    }
+
+    /// Refuses a security key that was not touched, unless that is allowed.
+    ///
+    /// sshd(8) wants the touch by default; `ssh-keygen -Y verify` only logs
+    /// the flags. A program on the user's machine can have any security key
+    /// sign without a touch (CTAP2, option `up`), so refgate wants it too,
+    /// whatever the extension `no-touch-required` of a certificate says.
+    fn check_touch(
+        &self,
+        presence: Option<UserPresence>,
+        key: &KeyRef,
+    ) -> Result<(), SignatureProblem> {
+        match presence {
+            Some(presence) if !presence.present && !self.untouched => {
                 Err(SignatureProblem::NotTouched { key: key.clone(), presence })
             }
-            Check::Good(presence) => Ok(presence),
+            Some(_) | None => Ok(()),
         }
     }
 

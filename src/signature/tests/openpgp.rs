@@ -337,6 +337,25 @@ fn a_signature_that_holds_another_is_refused() {
     ));
 }
 
+#[test]
+fn a_signature_does_not_name_a_crowd_of_issuers() {
+    let crowd = |count: usize| {
+        let mut packets = packets_of("ada");
+        // The area of unhashed subpackets holds one key id of 10 bytes; repeat it.
+        let at = packets.windows(4).position(|w| w == [0, 10, 9, 16]).expect("as gpg writes it");
+        let issuer = packets[at + 2..at + 12].to_vec();
+        packets.splice(at + 2..at + 12, issuer.repeat(count));
+        let len = u16::try_from(10 * count).expect("small").to_be_bytes();
+        packets.splice(at..at + 2, len);
+        let len = u16::try_from(packets.len() - 2).expect("small").to_be_bytes();
+        packets.splice(..2, [0x89, len[0], len[1]]);
+        packets
+    };
+    everybody().verify(&claim(&crowd(3))).expect("four issuers in all");
+    assert_eq!(malformed(&crowd(4)), ("subpackets", "5 of them".into()));
+    assert_eq!(malformed(&crowd(6_000)), ("subpackets", "6001 of them".into()));
+}
+
 /// Binds the subkey of one certificate to another, with the consent of the subkey or without.
 fn adopt(into: &Cert, subkey_of: &Cert, pair: &mut KeyPair, consent: bool) -> Cert {
     let created = SystemTime::from(time("2026-01-02T00:00:00Z"));
@@ -445,8 +464,8 @@ fn a_keyring_file_holds_public_certificates_and_nothing_else() {
     let truncated = &ada[..ada.len() - 1];
     assert!(fault(truncated).starts_with("k: OpenPGP packet: expected as many bytes"));
     let user_id = [0xcd, 1, b'x'];
-    let crowd: Vec<u8> = [ada.as_slice(), &user_id.repeat(1_000)].concat();
-    assert!(fault(&crowd).starts_with("k: more than 1000 OpenPGP packets"));
+    let crowd: Vec<u8> = [ada.as_slice(), &user_id.repeat(254)].concat();
+    assert!(fault(&crowd).starts_with("k: a certificate of more than 256 OpenPGP packets"));
 }
 
 fn dearmored(certificate: &[u8]) -> Vec<u8> {

@@ -336,6 +336,32 @@ fn an_rsa_signature_over_sha1_is_weak() {
 }
 
 #[test]
+fn an_rsa_key_with_the_exponent_one_signs_nothing() {
+    // With e = 1 the padded digest is its own signature (RFC 8017 §9.2).
+    let KeyRef::SshPublicKey(blob) = key_ref(key_file!("rsa-2048.pub")) else {
+        panic!("a public key line")
+    };
+    let modulus = &blob[blob.len() - 257..];
+    assert_eq!(modulus[0], 0, "the sign byte");
+    let hash = ring::digest::digest(&ring::digest::SHA512, &signed_data());
+    let digest_info = [
+        &[0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04][..],
+        &[0x02, 0x03, 0x05, 0x00, 0x04, 0x40],
+        hash.as_ref(),
+    ]
+    .concat();
+    let mut value = vec![0xff; 256 - digest_info.len()];
+    (value[0], value[1]) = (0, 1);
+    *value.last_mut().expect("bytes") = 0;
+    value.extend(digest_info);
+    for exponent in [1, 2] {
+        let public_key = strings(&[b"ssh-rsa", &[exponent], modulus]);
+        let fields = Fields::of(&public_key, strings(&[b"rsa-sha2-512", &value]));
+        assert!(matches!(verify_fields(&fields), Err(SignatureProblem::Bad { .. })));
+    }
+}
+
+#[test]
 fn a_malleable_ed25519_signature_is_bad() {
     // S + L, with L = 2^252 + 27742317777372353535851937790883648493 (RFC 8032 §5.1).
     const L: [u8; 32] = [
@@ -627,6 +653,43 @@ fn t47_each_part_of_a_certificate_counts() {
     assert!(matches!(upper.problem(&["ada"]), CertificateProblem::PrincipalNotNamed { .. }));
     let many = Certificate { principals: vec!["x"; 257], ..Certificate::GOOD };
     assert_eq!(malformed(many.verify(&["ada"])).0, "valid principals");
+}
+
+#[test]
+fn a_security_key_that_certifies_must_be_touched_too() {
+    let (subject, _) = ed25519();
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[8; 32]).expect("a seed");
+    let key_type = b"sk-ssh-ed25519@openssh.com";
+    let authority = strings(&[key_type, pair.public_key().as_ref(), b"ssh:"]);
+    for (flags, good) in [(1, true), (0, false)] {
+        let mut body =
+            strings(&[b"ssh-ed25519-cert-v01@openssh.com", b"", subject.public_key().as_ref()]);
+        body.extend([0; 8]);
+        body.extend(1u32.to_be_bytes());
+        body.extend(strings(&[b"", &strings(&[b"ada@example.org"])]));
+        body.extend(0u64.to_be_bytes());
+        body.extend(u64::MAX.to_be_bytes());
+        body.extend(strings(&[b"", b"", b"", &authority]));
+        let sha256 = |bytes: &[u8]| ring::digest::digest(&ring::digest::SHA256, bytes);
+        let counter = 1u32.to_be_bytes();
+        let (application, message) = (sha256(b"ssh:"), sha256(&body));
+        let data = [application.as_ref(), &[flags], &counter, message.as_ref()].concat();
+        let mut signature = strings(&[key_type, pair.sign(&data).as_ref()]);
+        signature.push(flags);
+        signature.extend(counter);
+        body.extend(strings(&[&signature]));
+        let value = subject.sign(&signed_data());
+        let fields = Fields::of(&body, strings(&[b"ssh-ed25519", value.as_ref()]));
+        let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, &authority);
+        let line = format!("* cert-authority sk-ssh-ed25519@openssh.com {encoded}");
+        let ring = allowed(&["ada"], &line).expect("a key ring");
+        match ring.verify(&claim(&fields.blob())) {
+            Ok(_) => assert!(good),
+            Err(problem) => {
+                assert!(!good && matches!(problem, SignatureProblem::NotTouched { .. }));
+            }
+        }
+    }
 }
 
 #[test]
