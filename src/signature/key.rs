@@ -107,7 +107,7 @@ pub fn format_ssh_fingerprint(digest: &[u8; 32]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(digest))
 }
 
-fn is_ssh_key_type(word: &str) -> bool {
+pub(super) fn is_ssh_key_type(word: &str) -> bool {
     word.starts_with("ssh-")
         || word.starts_with("ecdsa-sha2-")
         || word.starts_with("sk-ssh-")
@@ -115,7 +115,7 @@ fn is_ssh_key_type(word: &str) -> bool {
 }
 
 /// Returns the key type that a blob begins with (RFC 4251 §5 `string`).
-fn ssh_blob_type(blob: &[u8]) -> Option<&[u8]> {
+pub(super) fn ssh_blob_type(blob: &[u8]) -> Option<&[u8]> {
     let (len, rest) = blob.split_first_chunk::<4>()?;
     rest.get(..usize::try_from(u32::from_be_bytes(*len)).ok()?)
 }
