@@ -1,6 +1,11 @@
 //! Typed facts about one subject, each with the place where it was found.
 
 pub mod approval;
+pub mod attestation;
+pub mod change;
 pub mod dsse;
+pub mod format;
 pub mod kind;
+pub mod report;
+pub mod severity;
 pub mod trailer;

@@ -1,0 +1,465 @@
+//! Reading JSON strictly: what serde would forgive is refused here.
+//!
+//! Structs are read from objects alone (serde also takes arrays for them), names
+//! that stand twice are errors, and long arrays are handed over item by item, so
+//! that a report is never in memory as a whole a second time. Members that a
+//! format does not judge are skipped without being built.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess,
+    Visitor,
+};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+
+use super::Format;
+use super::error::{Fault, Place, ReadError};
+use super::excerpt;
+
+/// A value that is read later, as it stands in the text.
+pub(super) type Raw<'a> = &'a RawValue;
+
+/// The text of a report of a recognised format.
+#[derive(Clone, Copy)]
+pub(super) struct Document<'a> {
+    text: &'a str,
+    format: Format,
+}
+
+impl<'a> Document<'a> {
+    /// Returns the document that `text` is.
+    pub(super) fn new(text: &'a str, format: Format) -> Self {
+        Self { text, format }
+    }
+
+    /// Returns the whole text.
+    pub(super) fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// Reads the whole text as one object.
+    pub(super) fn root<T: Deserialize<'a>>(self) -> Result<T, ReadError> {
+        self.read(self.text, |deserializer| {
+            Object::deserialize(deserializer).map(|Object(root)| root)
+        })
+    }
+
+    /// Reads a value of the document.
+    pub(super) fn value<T: Deserialize<'a>>(self, raw: Raw<'a>) -> Result<T, ReadError> {
+        self.read(raw.get(), |deserializer| T::deserialize(deserializer))
+    }
+
+    /// Reads a value of the document that may also be something else.
+    ///
+    /// An error with its place costs as much time as the text before it is long, so
+    /// errors that are not passed on are not made.
+    pub(super) fn try_value<T: Deserialize<'a>>(self, raw: Raw<'a>) -> Option<T> {
+        serde_json::from_str(raw.get()).ok()
+    }
+
+    /// Reads a value of the document with a reader that has state.
+    pub(super) fn seeded<S: DeserializeSeed<'a>>(
+        self,
+        raw: Raw<'a>,
+        seed: S,
+    ) -> Result<S::Value, ReadError> {
+        self.read(raw.get(), |deserializer| seed.deserialize(deserializer))
+    }
+
+    /// Hands the items of an array to `item`, one after the other.
+    pub(super) fn each<T: Deserialize<'a>>(
+        self,
+        array: Raw<'a>,
+        mut item: impl FnMut(T) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut refusal = None;
+        let read = self.read(array.get(), |deserializer| {
+            deserializer.deserialize_seq(Items {
+                item: &mut item,
+                refusal: &mut refusal,
+                of: PhantomData,
+            })
+        });
+        refusal.map_or(read, Err)
+    }
+
+    /// Hands the members of an object to `member`, one after the other.
+    pub(super) fn entries<T: Deserialize<'a>>(
+        self,
+        object: Raw<'a>,
+        mut member: impl FnMut(Text<'a>, T) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut refusal = None;
+        let read = self.read(object.get(), |deserializer| {
+            deserializer.deserialize_map(Members {
+                member: &mut member,
+                refusal: &mut refusal,
+                of: PhantomData,
+            })
+        });
+        refusal.map_or(read, Err)
+    }
+
+    /// Returns how many items an array has.
+    pub(super) fn count(self, array: Raw<'a>) -> Result<u64, ReadError> {
+        let mut count = 0;
+        self.each(array, |_: IgnoredAny| {
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// Returns an error about this document as a whole.
+    pub(super) fn error(self, fault: Fault) -> ReadError {
+        ReadError::new(fault).of(self.format)
+    }
+
+    /// Reads `part`, a piece of this text, to its end.
+    pub(super) fn read<T>(
+        self,
+        part: &'a str,
+        read: impl FnOnce(
+            &mut serde_json::Deserializer<serde_json::de::StrRead<'a>>,
+        ) -> serde_json::Result<T>,
+    ) -> Result<T, ReadError> {
+        let mut deserializer = serde_json::Deserializer::from_str(part);
+        let value =
+            read(&mut deserializer).map_err(|error| self.explain(fault(&error), part, &error))?;
+        deserializer.end().map_err(|error| self.explain(Fault::TrailingData, part, &error))?;
+        Ok(value)
+    }
+
+    fn explain(self, fault: Fault, part: &str, error: &serde_json::Error) -> ReadError {
+        self.error(fault).at(place(self.text, part, error))
+    }
+}
+
+/// Returns an error that was found in `text` before its format was known.
+pub(super) fn error(text: &str, fault: Fault, error: &serde_json::Error) -> ReadError {
+    ReadError::new(fault).at(place(text, text, error))
+}
+
+/// Refuses a text whose objects and arrays are nested deeper than `limit`.
+///
+/// Runs before any parser: it keeps two words of state, whatever the text is.
+pub(super) fn check_nesting(text: &str, limit: usize) -> Result<(), ReadError> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (offset, byte) in text.bytes().enumerate() {
+        if in_string {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = true,
+                b'"' => in_string = false,
+                _ => {}
+            }
+            continue;
+        }
+        match byte {
+            b'"' => in_string = true,
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > limit {
+                    return Err(
+                        ReadError::new(Fault::TooDeep { limit }).at(Place::of(text, offset))
+                    );
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns what a JSON error means. serde makes texts of all its errors; a test pins them.
+pub(super) fn fault(error: &serde_json::Error) -> Fault {
+    let text = error.to_string();
+    // serde_json appends the position, which is counted from the part that was read.
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => {
+            Fault::NotJson { what: excerpt::ascii(what) }
+        }
+        Category::Data => {
+            let field = |start: &str| Some(what.strip_prefix(start)?.strip_suffix('`')?.to_owned());
+            if let Some(key) = field("duplicate field `") {
+                Fault::DuplicateKey { key }
+            } else if let Some(field) = field("missing field `") {
+                Fault::MissingField { field }
+            } else {
+                // serde has put foreign text into quotes already.
+                Fault::WrongType { what: excerpt::ascii(what) }
+            }
+        }
+    }
+}
+
+/// Returns the place in `text` of an error that was found in `part` of it.
+fn place(text: &str, part: &str, error: &serde_json::Error) -> Place {
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    let start = Place::of(text, start);
+    match error.line() {
+        0 | 1 => {
+            Place { line: start.line, column: start.column + error.column().saturating_sub(1) }
+        }
+        line => Place { line: start.line + line - 1, column: error.column().max(1) },
+    }
+}
+
+/// A struct that is read from a JSON object and from nothing else.
+///
+/// What serde derives also reads a struct from an array of its members.
+pub(super) struct Object<T>(pub(super) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+impl<T> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// A string, borrowed from the text unless it has escapes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text<'a>(Cow<'a, str>);
+
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+struct Items<'f, T, F> {
+    item: &'f mut F,
+    refusal: &'f mut Option<ReadError>,
+    of: PhantomData<T>,
+}
+
+impl<'de, T, F> Visitor<'de> for Items<'_, T, F>
+where
+    T: Deserialize<'de>,
+    F: FnMut(T) -> Result<(), ReadError>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            if let Err(refusal) = (self.item)(item) {
+                *self.refusal = Some(refusal);
+                return Err(A::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Members<'f, T, F> {
+    member: &'f mut F,
+    refusal: &'f mut Option<ReadError>,
+    of: PhantomData<T>,
+}
+
+impl<'de, T, F> Visitor<'de> for Members<'_, T, F>
+where
+    T: Deserialize<'de>,
+    F: FnMut(Text<'de>, T) -> Result<(), ReadError>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some((key, value)) = members.next_entry()? {
+            if let Err(refusal) = (self.member)(key, value) {
+                *self.refusal = Some(refusal);
+                return Err(A::Error::custom("refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Sample<'a> {
+        #[serde(borrow)]
+        name: Text<'a>,
+        #[serde(borrow)]
+        list: Option<Raw<'a>>,
+    }
+
+    fn read(text: &str) -> Result<Sample<'_>, ReadError> {
+        Document::new(text, Format::Sarif).root()
+    }
+
+    fn refused(text: &str) -> Fault {
+        read(text).expect_err("refused").fault
+    }
+
+    #[test]
+    fn unknown_members_are_skipped() {
+        let sample = read(r#" {"other": [{"a": 1e999}], "name": "n\u0041"} "#).expect("read");
+        assert_eq!((&*sample.name, sample.list.is_none()), ("nA", true));
+    }
+
+    #[test]
+    fn t70_a_name_that_stands_twice_is_refused_however_it_is_written() {
+        let twice = Fault::DuplicateKey { key: "name".into() };
+        assert_eq!(refused(r#"{"name": "a", "name": "b"}"#), twice);
+        assert_eq!(refused(r#"{"name": "a", "n\u0061me": "b"}"#), twice);
+    }
+
+    #[test]
+    fn t71_a_required_member_that_is_absent_null_or_spelt_otherwise_is_refused() {
+        let missing = Fault::MissingField { field: "name".into() };
+        assert_eq!(refused("{}"), missing);
+        assert_eq!(refused(r#"{"Name": "a"}"#), missing);
+        assert!(matches!(refused(r#"{"name": null}"#), Fault::WrongType { .. }));
+    }
+
+    #[test]
+    fn t72_an_array_in_place_of_an_object_is_refused() {
+        let Fault::WrongType { what } = refused(r#"["a", null]"#) else { panic!("wrong type") };
+        assert_eq!(what, "invalid type: sequence, expected an object");
+        assert!(
+            serde_json::from_str::<Sample<'_>>(r#"["a", null]"#).is_ok(),
+            "the wrapper is needed"
+        );
+    }
+
+    #[test]
+    fn t73_the_text_is_one_document() {
+        assert_eq!(refused(r#"{"name": "a"} {}"#), Fault::TrailingData);
+        assert_eq!(refused(r#"{"name": "a"}]"#), Fault::TrailingData);
+        assert!(matches!(refused("\u{feff}{}"), Fault::NotJson { .. }));
+        assert!(matches!(refused(r#"{"name": "a""#), Fault::NotJson { .. }));
+    }
+
+    #[test]
+    fn the_place_of_an_error_is_that_in_the_whole_text() {
+        let text = "{\"name\": \"a\",\n \"list\": [1,\n  {}]}";
+        let sample = read(text).expect("read");
+        let document = Document::new(text, Format::Sarif);
+        let list = sample.list.expect("there");
+        let error = document.each(list, |_: u64| Ok(())).expect_err("refused");
+        // serde_json reports the byte before a value that it has not taken yet.
+        assert_eq!(error.place, Some(Place { line: 3, column: 2 }));
+        let error = document.value::<u64>(list).expect_err("refused");
+        assert_eq!(error.place, Some(Place { line: 2, column: 10 }));
+    }
+
+    #[test]
+    fn a_refusal_of_an_item_ends_the_reading() {
+        let text = r#"{"name": "a", "list": [1, 2, 3]}"#;
+        let document = Document::new(text, Format::Sarif);
+        let list = read(text).expect("read").list.expect("there");
+        let mut seen = Vec::new();
+        let error = document.each(list, |number: u64| {
+            seen.push(number);
+            if number == 2 { Err(document.error(Fault::NoRun)) } else { Ok(()) }
+        });
+        assert_eq!((seen, error.expect_err("refused").fault), (vec![1, 2], Fault::NoRun));
+        assert_eq!(document.count(list), Ok(3));
+    }
+
+    #[test]
+    fn foreign_text_in_a_message_is_ascii_and_short() {
+        let text = format!(r#"{{"name": {{"{}": 1}}, "list": 0}}"#, "é".repeat(1_000));
+        let Fault::WrongType { what } = refused(&text) else { panic!("wrong type") };
+        assert!(what.is_ascii() && what.len() < 2_000, "{what}");
+        let document = Document::new(r#"{"name": "\u00e9\u202e"}"#, Format::Sarif);
+        #[derive(Debug, Deserialize)]
+        struct Number {
+            #[expect(dead_code, reason = "reading it is the test")]
+            name: u64,
+        }
+        let Fault::WrongType { what } = document.root::<Number>().expect_err("refused").fault
+        else {
+            panic!("wrong type")
+        };
+        assert_eq!(what, "invalid type: string \"\\u{e9}\\u{202e}\", expected u64");
+    }
+
+    #[test]
+    fn nesting_is_counted_outside_strings_only() {
+        let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert_eq!(check_nesting(&deep(64), 64), Ok(()));
+        let error = check_nesting(&deep(65), 64).expect_err("refused");
+        assert_eq!(
+            (error.fault, error.place),
+            (Fault::TooDeep { limit: 64 }, Some(Place { line: 1, column: 65 }))
+        );
+        assert_eq!(check_nesting(r#"{"a": "[[[[[\"[[[["}"#, 1), Ok(()));
+        assert_eq!(check_nesting("]]]][[", 2), Ok(()));
+    }
+}

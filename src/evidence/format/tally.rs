@@ -1,0 +1,125 @@
+//! Counting all findings of a report and keeping the worst.
+
+use std::collections::BTreeMap;
+
+use super::error::{Fault, ReadError};
+use super::json::Document;
+use crate::evidence::report::{Finding, KEPT_FINDINGS, Report};
+use crate::evidence::severity::{Rating, Severity};
+use crate::limits::Limits;
+
+/// The findings of one report while it is read.
+///
+/// Its size does not depend on how many findings there are.
+pub(super) struct Tally<'a> {
+    document: Document<'a>,
+    limit: usize,
+    /// By badness, then by order in the report.
+    kept: BTreeMap<(u8, usize), Finding>,
+    seen: usize,
+}
+
+/// Returns how early findings of a rating are shown: the worst have the lowest number.
+///
+/// Unknown stands below high: it blocks by default, and is often thousands.
+fn rank(rating: Rating) -> u8 {
+    match rating {
+        Rating::Known(Severity::Critical) => 0,
+        Rating::Known(Severity::High) => 1,
+        Rating::Unknown => 2,
+        Rating::Known(Severity::Medium) => 3,
+        Rating::Known(Severity::Low) => 4,
+        Rating::Known(Severity::None) => 5,
+    }
+}
+
+impl<'a> Tally<'a> {
+    /// Returns an empty tally that takes as many findings as the server allows.
+    pub(super) fn new(document: Document<'a>, limits: &Limits) -> Self {
+        Self { document, limit: limits.findings, kept: BTreeMap::new(), seen: 0 }
+    }
+
+    /// Counts a finding in `report`, and keeps what `finding` returns if it is among the worst.
+    ///
+    /// # Errors
+    /// There are too many findings, or `finding` cannot be made.
+    pub(super) fn add(
+        &mut self,
+        report: &mut Report,
+        rating: Rating,
+        suppressed: bool,
+        finding: impl FnOnce() -> Result<Finding, ReadError>,
+    ) -> Result<(), ReadError> {
+        if self.seen == self.limit {
+            let what = "findings";
+            return Err(self.document.error(Fault::TooMany { what, limit: self.limit }));
+        }
+        let counts = if suppressed { &mut report.suppressed } else { &mut report.open };
+        *counts.of_mut(rating) += 1;
+        let key = (rank(rating), self.seen);
+        self.seen += 1;
+        if self.kept.len() >= KEPT_FINDINGS {
+            match self.kept.last_entry() {
+                Some(last) if *last.key() > key => {
+                    *report.unlisted.of_mut(last.remove().rating) += 1
+                }
+                _ => {
+                    *report.unlisted.of_mut(rating) += 1;
+                    return Ok(());
+                }
+            }
+        }
+        self.kept.insert(key, finding()?);
+        Ok(())
+    }
+
+    /// Returns how many findings were counted.
+    pub(super) fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// Returns the findings that were kept, the worst first.
+    pub(super) fn into_findings(self) -> Vec<Finding> {
+        self.kept.into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::report::Format;
+
+    fn add(tally: &mut Tally<'_>, report: &mut Report, rating: Rating, rule: &str) {
+        let finding = Finding {
+            rating,
+            rule: rule.into(),
+            aliases: Vec::new(),
+            tool: String::new(),
+            locations: Vec::new(),
+            unlisted_locations: 0,
+            title: String::new(),
+            fingerprint: String::new(),
+            suppressed: false,
+        };
+        tally.add(report, rating, false, || Ok(finding)).expect("counted");
+    }
+
+    #[test]
+    fn t94_the_worst_are_kept_and_all_are_counted() {
+        let document = Document::new("", Format::Sarif);
+        let mut tally = Tally::new(document, &Limits::default());
+        let mut report = Report::new(Format::Sarif, "");
+        for n in 0..KEPT_FINDINGS {
+            add(&mut tally, &mut report, Rating::Known(Severity::Low), &format!("low{n}"));
+        }
+        add(&mut tally, &mut report, Rating::Known(Severity::Low), "late");
+        add(&mut tally, &mut report, Rating::Unknown, "unknown");
+        add(&mut tally, &mut report, Rating::Known(Severity::Critical), "critical");
+        let findings = tally.into_findings();
+        let rules: Vec<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
+        assert_eq!(rules[..3], ["critical", "unknown", "low0"]);
+        assert_eq!((rules.len(), rules[KEPT_FINDINGS - 1]), (KEPT_FINDINGS, "low997"));
+        assert_eq!((report.open.low, report.open.total()), (1_001, 1_003));
+        assert_eq!((report.unlisted.low, report.unlisted.total()), (3, 3));
+    }
+}
