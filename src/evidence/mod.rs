@@ -6,6 +6,7 @@ pub mod change;
 pub mod dsse;
 pub mod format;
 pub mod kind;
+pub mod predicate;
 pub mod report;
 pub mod severity;
 pub mod trailer;

@@ -159,11 +159,13 @@ fn signature<'h>(
     Ok(signed)
 }
 
-/// The parents and the date of a commit that was accepted long ago.
+/// The tree, the parents and the date of a commit that was accepted long ago.
 ///
 /// Read leniently, as git reads history: the first lines count, the rest is not looked at.
 #[derive(Clone, Debug)]
 pub struct Ancestry {
+    /// Its tree.
+    pub tree: TreeId,
     /// Its parents.
     pub parents: Vec<CommitId>,
     /// The committer's date, as claimed; 0 where it cannot be read. Orders a walk, decides nothing.
@@ -183,13 +185,14 @@ impl Ancestry {
     ) -> Result<Self, ReadError> {
         let limit = ("commit-bytes", limits.commit_bytes);
         let bytes = objects.read(&id.0, ObjectKind::Commit, limit, buffer)?;
+        let malformed = |why: &str| Fault::malformed(id.0, ObjectKind::Commit, why);
+        let first = bytes.split(|b| *b == b'\n').next().and_then(|line| line.strip_prefix(b"tree "));
+        let tree = first.and_then(parse_hex).map(TreeId).ok_or_else(|| malformed("it has no tree"))?;
         let mut parents = Vec::new();
         let mut seconds = 0;
         for line in bytes.split(|b| *b == b'\n') {
             if let Some(hex) = line.strip_prefix(b"parent ") {
-                let parent: ObjectId = parse_hex(hex).ok_or_else(|| {
-                    Fault::malformed(id.0, ObjectKind::Commit, "a parent is no object id")
-                })?;
+                let parent: ObjectId = parse_hex(hex).ok_or_else(|| malformed("a parent is no object id"))?;
                 parents.push(CommitId(parent));
             } else if line.starts_with(b"committer ") {
                 seconds = line
@@ -209,6 +212,6 @@ impl Ancestry {
                 break;
             }
         }
-        Ok(Self { parents, seconds })
+        Ok(Self { tree, parents, seconds })
     }
 }

@@ -1,3 +1,7 @@
 //! Renders a verdict: lines for people, JSON for machines, from the same facts.
 
+pub mod block;
+pub mod describe;
+pub mod json;
+pub mod remote;
 pub mod text;

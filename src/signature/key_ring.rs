@@ -75,6 +75,19 @@ impl KeyRingBuilder {
         self.certificates.read(file, bytes)
     }
 
+    /// Returns those of the known principals to whom `meta/allowed_signers` gives a
+    /// key, by a line of its own or through a certificate authority.
+    #[must_use]
+    pub fn signers(&self, known: &BTreeSet<PrincipalId>) -> BTreeSet<PrincipalId> {
+        let is_named = |id: &PrincipalId| {
+            self.entries.iter().any(|entry| match &entry.who {
+                Who::Names(names) => names.iter().any(|name| PrincipalId::parse(name).as_ref() == Some(id)),
+                Who::CertifiedBy(principals) => principals.matches(id.as_str()),
+            })
+        };
+        known.iter().filter(|id| is_named(id)).cloned().collect()
+    }
+
     /// Lets security keys sign without being touched, as `ssh-keygen -Y verify` does.
     pub fn accept_without_touch(&mut self) {
         self.untouched = true;

@@ -1,0 +1,163 @@
+//! Gate scan: every commit was scanned, and nothing blocking was found.
+
+use std::collections::BTreeMap;
+
+use super::current::{Current, Demands, Gap, current, gaps, stands};
+use crate::clock::Timestamp;
+use crate::evidence::attestation::CommitEvidence;
+use crate::evidence::kind::Kind;
+use crate::evidence::report::{Finding, Incomplete, Location, Requirements};
+use crate::evidence::severity::Rating;
+use crate::policy::{Policy, config};
+use crate::report::text::Foreign;
+use crate::verdict::{Outcome, Rule};
+use crate::violation::{OpenFinding, ScanViolation};
+
+/// Findings that a violation lists; the rest is counted.
+const LISTED: usize = 200;
+
+/// Judges the scans of the commits that a ref update brings in.
+#[must_use]
+pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> Outcome {
+    let scan = &policy.config().scan;
+    let kinds: Vec<String> = scan.require.iter().map(ToString::to_string).collect();
+    let clause = format!("scan, {} for each commit", kinds.join(", "));
+    let mut outcome = Outcome::of(Rule { clause, origins: vec![scan.require.origin.to_string()] });
+    let demands = Demands {
+        max_age: scan.max_age.duration(),
+        requirements: Requirements {
+            min_components: u64::from(*scan.min_components),
+            incomplete: match *scan.incomplete {
+                config::Incomplete::Block => Incomplete::Refuse,
+                config::Incomplete::Allow => Incomplete::Allow,
+            },
+        },
+        now,
+    };
+    let mut found: Vec<(usize, &Kind, Gap)> = Vec::new();
+    let mut open: BTreeMap<OpenKey, OpenFinding> = BTreeMap::new();
+    let mut unlisted = 0;
+    for (at, evidence) in commits.iter().enumerate() {
+        let current = current(evidence);
+        for kind in scan.require.iter() {
+            match stands(evidence, &current, kind, &demands) {
+                Ok(()) => {
+                    outcome.rests_on.extend(current.iter().filter(|c| c.kind == kind).map(Current::id));
+                }
+                Err(gap) => found.push((at, kind, gap)),
+            }
+        }
+        for current in current.iter().filter(|current| !matches!(current.kind, Kind::Tests(_))) {
+            unlisted += blocking(policy, current, evidence, &mut open);
+        }
+    }
+    let mut push = |of: fn(&Gap) -> Option<Option<&String>>, violation: fn(crate::violation::EvidenceGap) -> ScanViolation| {
+        outcome.violations.extend(gaps(commits, &found, of).map(|gap| violation(gap).into()));
+    };
+    push(|gap| matches!(gap, Gap::Missing).then_some(None), |gap| ScanViolation::EvidenceMissing { gap });
+    push(
+        |gap| if let Gap::Malformed(why) = gap { Some(Some(why)) } else { None },
+        |gap| ScanViolation::EvidenceMalformed { gap },
+    );
+    push(
+        |gap| if let Gap::WrongSubject(why) = gap { Some(Some(why)) } else { None },
+        |gap| ScanViolation::EvidenceWrongSubject { gap },
+    );
+    push(
+        |gap| if let Gap::Untrusted(why) = gap { Some(Some(why)) } else { None },
+        |gap| ScanViolation::EvidenceUntrusted { gap },
+    );
+    push(|gap| if let Gap::Stale(why) = gap { Some(Some(why)) } else { None }, |gap| ScanViolation::EvidenceStale { gap });
+    push(|gap| if let Gap::Empty(why) = gap { Some(Some(why)) } else { None }, |gap| ScanViolation::EvidenceEmpty { gap });
+    push(
+        |gap| if let Gap::Incomplete(why) = gap { Some(Some(why)) } else { None },
+        |gap| ScanViolation::EvidenceIncomplete { gap },
+    );
+    if !open.is_empty() || unlisted > 0 {
+        let count = open.len() as u64 + unlisted;
+        let findings = open.into_values().take(LISTED).collect();
+        let block = scan.block.to_string();
+        outcome.violations.push(ScanViolation::FindingOpen { findings, count, block }.into());
+    }
+    outcome
+}
+
+/// Worst first, then by place: what makes a finding the same across commits.
+type OpenKey = (std::cmp::Reverse<u8>, String, String, String, String);
+
+/// Puts the blocking findings of a report among the open ones; returns how many
+/// more there are that the report no longer lists.
+fn blocking(
+    policy: &Policy,
+    current: &Current<'_>,
+    evidence: &CommitEvidence,
+    open: &mut BTreeMap<OpenKey, OpenFinding>,
+) -> u64 {
+    let scan = &policy.config().scan;
+    let trusts_suppressions = *scan.suppressions == config::Suppressions::Trust;
+    for finding in &current.report.findings {
+        if !blocks(scan, finding.rating) || (finding.suppressed && trusts_suppressions) {
+            continue;
+        }
+        let location = location(finding);
+        let kind = current.kind.to_string();
+        let key =
+            (std::cmp::Reverse(rank(finding.rating)), finding.rule.clone(), location.clone(), kind.clone(), finding.fingerprint.clone());
+        let entry = open.entry(key).or_insert_with(|| OpenFinding {
+            severity: finding.rating.to_string(),
+            rule: Foreign::from(&finding.rule),
+            location: Foreign::from(&location),
+            title: Foreign::from(&finding.title),
+            tool: Foreign::from(&finding.tool),
+            fingerprint: finding.fingerprint.clone(),
+            kind,
+            commits: Vec::new(),
+            suppressed: finding.suppressed,
+        });
+        if !entry.commits.contains(&evidence.commit.id) && entry.commits.len() < 20 {
+            entry.commits.push(evidence.commit.id);
+        }
+    }
+    Rating::ALL.into_iter().filter(|rating| blocks(scan, *rating)).map(|rating| current.report.unlisted.of(rating)).sum()
+}
+
+/// Says whether a finding of that rating keeps a commit from landing.
+fn blocks(scan: &config::Scan, rating: Rating) -> bool {
+    match rating {
+        Rating::Known(severity) => severity >= *scan.block,
+        Rating::Unknown => match *scan.unknown {
+            config::Unknown::Block => true,
+            config::Unknown::Allow => false,
+            config::Unknown::CountsAs(severity) => severity >= *scan.block,
+        },
+    }
+}
+
+/// What has no severity is listed first: nobody knows how bad it is.
+fn rank(rating: Rating) -> u8 {
+    match rating {
+        Rating::Unknown => u8::MAX,
+        Rating::Known(severity) => severity as u8,
+    }
+}
+
+fn location(finding: &Finding) -> String {
+    let place = match finding.locations.first() {
+        Some(Location::File { path, line: Some(line) }) => format!("{path}:{line}"),
+        Some(Location::File { path, line: None }) => path.clone(),
+        Some(Location::Package { purl: Some(purl), .. }) => purl.clone(),
+        Some(Location::Package { purl: None, name, version }) => match version {
+            Some(version) => format!("{name}@{version}"),
+            None => name.clone(),
+        },
+        Some(Location::Other(text)) => text.clone(),
+        None => "an unnamed place".into(),
+    };
+    match finding.locations.len() as u64 + finding.unlisted_locations {
+        0 | 1 => place,
+        n => format!("{place} and {} more", n - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! The verdict for machines: the same facts as the lines, with a version.
+
+use serde::Serialize;
+
+use super::block::{Block, Hint};
+use crate::error::Error;
+use crate::id::ObjectId;
+use crate::verdict::{Rule, Verdict};
+use crate::violation::Violation;
+
+/// The version of this form. It changes when a field changes its meaning or goes away.
+pub const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Document<'a> {
+    version: u32,
+    verdict: &'static str,
+    id: &'a str,
+    time: String,
+    repository: Option<&'a str>,
+    trusted: Option<Trusted<'a>>,
+    refs: Vec<Ref<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Trusted<'a> {
+    r#ref: &'a str,
+    commit: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Ref<'a> {
+    r#ref: String,
+    old: Option<String>,
+    new: Option<String>,
+    gates: Vec<Gate<'a>>,
+    violations: Vec<Described<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Gate<'a> {
+    gate: &'static str,
+    passed: bool,
+    rule: &'a Rule,
+    rests_on: &'a [crate::evidence::attestation::EvidenceId],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Described<'a> {
+    #[serde(flatten)]
+    violation: &'a Violation,
+    title: String,
+    rule: &'a Rule,
+    hints: Vec<String>,
+}
+
+/// Writes a verdict as one JSON document.
+#[must_use]
+pub fn verdict(verdict: &Verdict) -> String {
+    let hex = |id: Option<ObjectId>| id.map(|id| id.to_hex().to_string());
+    let refs = verdict
+        .refs
+        .iter()
+        .map(|judgement| {
+            let blocks = super::remote::blocks(judgement, verdict);
+            let described = judgement.violations().zip(blocks).map(|((rule, violation), block)| Described {
+                violation,
+                rule,
+                hints: hints(&block),
+                title: block.title,
+            });
+            Ref {
+                r#ref: judgement.name.to_string(),
+                old: hex(judgement.old),
+                new: hex(judgement.new),
+                gates: judgement
+                    .gates
+                    .iter()
+                    .map(|(gate, outcome)| Gate {
+                        gate: gate.name(),
+                        passed: outcome.violations.is_empty(),
+                        rule: &outcome.rule,
+                        rests_on: &outcome.rests_on,
+                    })
+                    .collect(),
+                violations: described.collect(),
+            }
+        })
+        .collect();
+    write(&Document {
+        version: VERSION,
+        verdict: if verdict.is_accepted() { "accepted" } else { "refused" },
+        id: &verdict.id,
+        time: verdict.time.to_string(),
+        repository: verdict.repository.as_deref(),
+        trusted: verdict
+            .trusted
+            .as_ref()
+            .map(|source| Trusted { r#ref: &source.ref_name, commit: &source.commit_id }),
+        refs,
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Unjudged<'a> {
+    version: u32,
+    verdict: &'static str,
+    error: &'a [String],
+    diagnostics: Vec<crate::violation::Problem>,
+    remedy: Option<&'a str>,
+}
+
+/// Writes why nothing could be judged as one JSON document.
+#[must_use]
+pub fn error(error: &Error) -> String {
+    write(&Unjudged {
+        version: VERSION,
+        verdict: "cannot-judge",
+        error: error.chain(),
+        diagnostics: error.diagnostics().iter().map(Into::into).collect(),
+        remedy: error.remedy(),
+    })
+}
+
+fn hints(block: &Block) -> Vec<String> {
+    block
+        .hints
+        .iter()
+        .map(|hint| match hint {
+            Hint::Say(text) | Hint::Run(text) => text.clone(),
+        })
+        .collect()
+}
+
+fn write(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|error| format!("{{\"error\": {:?}}}", error.to_string()));
+    text.push('\n');
+    text
+}

@@ -1,0 +1,211 @@
+//! Folds outcomes into one verdict; the only place that can make an [`Accepted`].
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::evidence::attestation::EvidenceId;
+use crate::id::ObjectId;
+use crate::policy::gates::{Gate, Gates};
+use crate::provenance::Source;
+use crate::refname::RefName;
+use crate::violation::Violation;
+
+/// Proof that every gate of every ref was asked and agreed.
+///
+/// It cannot be built outside this module, so the hook cannot end with success
+/// on a path that skipped a gate.
+///
+/// ```compile_fail
+/// let accepted = refgate::verdict::Accepted(());
+/// ```
+#[derive(Debug)]
+pub struct Accepted(());
+
+/// The rule that a gate enforces, and where it was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// The gate and what it asks for, in a few words.
+    pub clause: String,
+    /// Places in trusted files, such as `meta/refgate.toml:12`, or `built-in policy`.
+    pub origins: Vec<String>,
+}
+
+/// What a gate or guard found for one ref.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The rule.
+    pub rule: Rule,
+    /// What is wrong; nothing if the gate agrees.
+    pub violations: Vec<Violation>,
+    /// The evidence that the gate rests on when it agrees.
+    pub rests_on: Vec<EvidenceId>,
+}
+
+impl Outcome {
+    /// Returns an outcome without violations so far.
+    #[must_use]
+    pub fn of(rule: Rule) -> Self {
+        Self { rule, violations: Vec::new(), rests_on: Vec::new() }
+    }
+
+    /// Returns an outcome of violations, for guards whose rule is always on.
+    pub fn refusing(violations: impl IntoIterator<Item = Violation>) -> Self {
+        Self { rule: Rule::default(), violations: violations.into_iter().collect(), rests_on: Vec::new() }
+    }
+}
+
+/// What was found for one ref update.
+#[derive(Clone, Debug)]
+pub struct RefJudgement {
+    /// The ref, as it was sent.
+    pub name: RefName,
+    /// What it holds.
+    pub old: Option<ObjectId>,
+    /// What it shall hold.
+    pub new: Option<ObjectId>,
+    /// The gates that the policy asks of it; none for refs that nobody protects.
+    pub required: Gates,
+    /// What the guards found: the ref guard, the notes guard, trust.
+    pub guards: Vec<Outcome>,
+    /// What the gates found, each with the gate.
+    pub gates: Vec<(Gate, Outcome)>,
+}
+
+impl RefJudgement {
+    /// Returns a judgement of an update to which nothing applies so far.
+    #[must_use]
+    pub fn new(name: RefName, old: Option<ObjectId>, new: Option<ObjectId>) -> Self {
+        Self { name, old, new, required: Gates::NONE, guards: Vec::new(), gates: Vec::new() }
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.guards.iter().chain(self.gates.iter().map(|(_, outcome)| outcome))
+    }
+
+    /// Returns what is wrong, in the order in which it is reported, each with its rule.
+    pub fn violations(&self) -> impl Iterator<Item = (&Rule, &Violation)> {
+        self.outcomes().flat_map(|outcome| outcome.violations.iter().map(move |violation| (&outcome.rule, violation)))
+    }
+
+    /// Says whether the gates that were not asked are those of a ref on which a guard has spoken already.
+    fn is_complete(&self) -> bool {
+        let asked: Gates = self.gates.iter().map(|(gate, _)| *gate).collect();
+        asked.includes(self.required)
+    }
+}
+
+/// The answer to one push.
+#[derive(Debug)]
+pub struct Verdict {
+    /// The number by which people name it.
+    pub id: String,
+    /// When it was reached, by the server's clock.
+    pub time: Timestamp,
+    /// The repository, if the policy was asked.
+    pub repository: Option<String>,
+    /// What the push was judged by, if the policy was asked.
+    pub trusted: Option<Source>,
+    /// The refs, in the order of the push.
+    pub refs: Vec<RefJudgement>,
+    /// Proof of acceptance, or none.
+    accepted: Option<Accepted>,
+}
+
+impl Verdict {
+    /// Says whether the push is accepted.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.accepted.is_some()
+    }
+
+    /// Gives up the proof of acceptance, if there is one.
+    #[must_use]
+    pub fn into_accepted(self) -> Option<Accepted> {
+        self.accepted
+    }
+}
+
+/// Decides: a push is accepted if every required gate of every ref was asked and
+/// nothing at all is wrong.
+#[must_use]
+pub fn decide(
+    time: Timestamp,
+    repository: Option<String>,
+    trusted: Option<Source>,
+    refs: Vec<RefJudgement>,
+) -> Verdict {
+    let clean = refs.iter().all(|judgement| judgement.violations().next().is_none() && judgement.is_complete());
+    let accepted = (clean && !refs.is_empty()).then_some(Accepted(()));
+    let id = number(time, repository.as_deref(), trusted.as_ref(), &refs, accepted.is_some());
+    Verdict { id, time, repository, trusted, refs, accepted }
+}
+
+/// Returns a number that follows from what was judged, by what, when, and with what result.
+fn number(
+    time: Timestamp,
+    repository: Option<&str>,
+    trusted: Option<&Source>,
+    refs: &[RefJudgement],
+    accepted: bool,
+) -> String {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut feed = |text: &str| {
+        context.update(&(text.len() as u64).to_be_bytes());
+        context.update(text.as_bytes());
+    };
+    feed(&time.to_string());
+    feed(repository.unwrap_or_default());
+    feed(trusted.map_or("", |source| &source.commit_id));
+    feed(if accepted { "accepted" } else { "refused" });
+    for judgement in refs {
+        feed(&judgement.name.to_string());
+        let id = |id: Option<ObjectId>| id.map(|id| id.to_hex().to_string()).unwrap_or_default();
+        feed(&id(judgement.old));
+        feed(&id(judgement.new));
+        for (_, violation) in judgement.violations() {
+            feed(violation.code());
+        }
+    }
+    let digest = context.finish();
+    let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let (first, second) = hex.split_at(4);
+    format!("{first}-{second}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::violation::RefViolation;
+
+    fn judgement() -> RefJudgement {
+        RefJudgement::new(RefName::parse(b"refs/heads/main").expect("a name"), None, None)
+    }
+
+    fn decide_on(refs: Vec<RefJudgement>) -> Verdict {
+        decide(Timestamp::UNIX_EPOCH, None, None, refs)
+    }
+
+    #[test]
+    fn a_push_is_accepted_only_if_every_required_gate_agreed() {
+        let required: Gates = [Gate::Scan, Gate::Review].into_iter().collect();
+        let mut asked = RefJudgement { required, ..judgement() };
+        assert!(!decide_on(vec![asked.clone()]).is_accepted(), "no gate was asked");
+        asked.gates.push((Gate::Scan, Outcome::default()));
+        assert!(!decide_on(vec![asked.clone()]).is_accepted(), "one gate was not asked");
+        asked.gates.push((Gate::Review, Outcome::default()));
+        assert!(decide_on(vec![asked.clone()]).is_accepted());
+        assert!(!decide_on(Vec::new()).is_accepted(), "nothing was judged");
+        let mut refused = judgement();
+        refused.guards.push(Outcome::refusing([RefViolation::Deleted.into()]));
+        assert!(!decide_on(vec![asked, refused]).is_accepted(), "one ref of two is refused");
+    }
+
+    #[test]
+    fn the_number_follows_from_what_was_judged() {
+        let one = decide_on(vec![judgement()]);
+        assert_eq!(one.id, decide_on(vec![judgement()]).id);
+        let mut other = judgement();
+        other.guards.push(Outcome::refusing([RefViolation::Deleted.into()]));
+        assert_ne!(one.id, decide_on(vec![other]).id);
+    }
+}

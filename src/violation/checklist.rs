@@ -1,0 +1,80 @@
+//! Gate checklist: the release document is complete and somebody decided to release.
+
+use serde::Serialize;
+
+use super::Person;
+use crate::report::text::Foreign;
+
+super::violations! {
+    /// Gate checklist: the release document is complete and somebody decided to release.
+    pub enum ChecklistViolation {
+        /// There is no release document.
+        "checklist-document-missing" => DocumentMissing {
+            /// Where it was looked for.
+            path: String,
+        },
+        /// The release document is not complete.
+        "checklist-incomplete" => Incomplete {
+            /// Its path.
+            path: String,
+            /// What is open.
+            open: Vec<OpenItem>,
+        },
+        /// The release tag is not signed.
+        "checklist-tag-unsigned" => TagUnsigned,
+        /// The release tag is signed by nobody who may release.
+        "checklist-tag-signer" => TagSigner {
+            /// Why the signature does not count.
+            why: String,
+            /// Who may release.
+            could: Vec<Person>,
+        },
+    }
+}
+
+/// What is open in a release document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OpenItem {
+    /// The line in the document; 0 if it is not there.
+    pub line: usize,
+    /// What is open.
+    pub what: OpenItemKind,
+}
+
+/// Why an item of a checklist is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum OpenItemKind {
+    /// The section is missing, or there are two.
+    Section {
+        /// Its heading.
+        heading: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// An item of the template is not there, or not as the template words it.
+    ItemMissing {
+        /// The item.
+        text: Foreign,
+        /// The line in the template.
+        template_line: usize,
+    },
+    /// An item is not ticked.
+    NotTicked {
+        /// The item.
+        text: Foreign,
+    },
+    /// A required field is not there.
+    FieldMissing {
+        /// Its name.
+        field: String,
+    },
+    /// A required field says nothing, or what the template says.
+    FieldEmpty {
+        /// Its name.
+        field: String,
+    },
+    /// The document cannot be read as text.
+    Unreadable(String),
+}

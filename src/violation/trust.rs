@@ -1,0 +1,45 @@
+//! What a push is judged by.
+
+use serde::Serialize;
+
+use crate::error::Diagnostic;
+
+super::violations! {
+    /// What a push is judged by.
+    pub enum TrustViolation {
+        /// The first push does not contain what the administrator named as the root of trust.
+        "trust-root-unmet" => RootUnmet {
+            /// What is wanted: a commit, or one of several keys.
+            wanted: Vec<String>,
+            /// What was found instead.
+            found: String,
+        },
+        /// The trust ref moved while the push was judged.
+        "trust-anchor-moved" => AnchorMoved,
+        /// The push would leave trusted files with which nothing can be judged.
+        "trust-files-void" => FilesVoid {
+            /// What is wrong in them.
+            diagnostics: Vec<Problem>,
+        },
+    }
+}
+
+/// A place in a file and what is wrong there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file.
+    pub file: String,
+    /// The line, from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl From<&Diagnostic> for Problem {
+    fn from(diagnostic: &Diagnostic) -> Self {
+        let Diagnostic { file, line, message, help } = diagnostic.clone();
+        Self { file, line, message, help }
+    }
+}
