@@ -44,7 +44,9 @@ impl Certificates {
         let fault = |line, message: String| vec![Diagnostic::new(file, line, message)];
         let armoured = bytes.first().is_none_or(u8::is_ascii);
         let dearmored = match armoured {
-            true => Some(dearmor_certificates(bytes).map_err(|e| fault(e.line, e.to_string()))?),
+            true => Some(
+                dearmor_certificates(bytes).map_err(|e| fault(e.line, e.on_line(0).to_string()))?,
+            ),
             false => None,
         };
         let packets = dearmored.as_deref().unwrap_or(bytes);

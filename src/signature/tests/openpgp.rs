@@ -454,7 +454,7 @@ fn a_keyring_file_holds_public_certificates_and_nothing_else() {
     );
     assert_eq!(
         fault(key_file!("openpgp/ada.sec.asc")),
-        "k:1: line 1: armour: expected \"-----BEGIN PGP PUBLIC KEY BLOCK-----\", \
+        "k:1: armour: expected \"-----BEGIN PGP PUBLIC KEY BLOCK-----\", \
          found \"-----BEGIN PGP PRIVATE KEY BLOCK-----\""
     );
     assert_eq!(fault(b"").split(", found").next(), fault(b"x").split(", found").next());
@@ -583,5 +583,27 @@ proptest! {
         let signature = Encoded::OpenPgp(&packets);
         let _outcome = ring.verify(&Claim { signature, ..claim(b"SSHSIG") });
         let _read = KeyRingBuilder::default().certificate("k", &certificate);
+    }
+
+    #[test]
+    fn changed_certificates_are_no_panic(
+        who in prop::sample::select(vec!["ada", "ben", "cleo", "gus"]),
+        at in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let (_, original, _) = CERTIFICATES.into_iter().find(|(n, ..)| *n == who).expect("listed");
+        let mut changed = dearmored(original);
+        for (index, byte) in at {
+            *index.get_mut(&mut changed) = byte;
+        }
+        let mut builder = KeyRingBuilder::default();
+        if builder.certificate("k", &changed).is_ok()
+            && let Ok(certificate) = Cert::from_bytes(&changed)
+        {
+            let key = KeyRef::OpenPgp(certificate.fingerprint().as_bytes().into());
+            builder.add(principal("ada"), key, Window::ALWAYS, place(1));
+            if let Ok(ring) = builder.build(&known(&["ada"])) {
+                let _outcome = ring.verify(&claim(&packets_of(who)));
+            }
+        }
     }
 }
