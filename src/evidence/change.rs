@@ -124,6 +124,8 @@ pub enum StatementState {
 pub struct Verified {
     /// Who said it.
     pub by: PrincipalId,
+    /// The key that signed it.
+    pub key: String,
     /// The roles that they signed for.
     pub roles: BTreeSet<ClaimedRole>,
     /// When they said it.

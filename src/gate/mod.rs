@@ -3,6 +3,7 @@
 //! No gate reads a file, a clock or the environment; what it looks at was
 //! collected before, and what it decides is all that it does.
 
+pub mod checklist;
 mod current;
 pub mod review;
 pub mod scan;
