@@ -47,13 +47,20 @@ impl Push {
     /// The input cannot be read, a line is not of this form, there are more
     /// updates than `limit`, or none.
     pub fn read(input: impl Read, limit: usize) -> Result<Self> {
+        Self::read_keeping(input, limit, &mut Vec::new())
+    }
+
+    /// As [`Push::read`]; keeps what was read, for a hook that runs before ours.
+    ///
+    /// # Errors
+    /// As [`Push::read`].
+    pub fn read_keeping(input: impl Read, limit: usize, bytes: &mut Vec<u8>) -> Result<Self> {
         let most = (LINE_BYTES as u64 + 1).saturating_mul(limit as u64 + 1);
-        let mut bytes = Vec::new();
         input
             .take(most)
-            .read_to_end(&mut bytes)
+            .read_to_end(bytes)
             .during(ErrorKind::Environment, || "reading the ref updates".into())?;
-        Self::parse(&bytes, limit)
+        Self::parse(bytes, limit)
     }
 
     /// Parses the standard input of `pre-receive`.

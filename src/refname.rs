@@ -19,6 +19,12 @@ impl RefName {
         (name.starts_with(b"refs/") && is_well_formed(name)).then(|| Self(name.into()))
     }
 
+    /// Returns the name under which a malformed name is reported; no ref has it.
+    #[must_use]
+    pub fn placeholder() -> Self {
+        Self(b"(no ref name)".into())
+    }
+
     /// Returns the bytes of the name.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

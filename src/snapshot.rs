@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::policy::config::{self, Config, Repository};
 use crate::policy::gates::Gate;
-use crate::policy::structure::{self, Section, Status, Structure};
+use crate::policy::structure::{self, Status, Structure};
 use crate::provenance::{Source, Trusted};
 use crate::refname::RefName;
 use crate::repo::ReadError;
@@ -116,12 +116,6 @@ impl Rules {
     #[must_use]
     pub fn config(&self) -> &Trusted<Config> {
         &self.config
-    }
-
-    /// Says whether the trust anchor has a list of people yet.
-    #[must_use]
-    pub fn has_people(&self) -> bool {
-        self.files.meta.as_ref().is_some_and(|meta| meta.find(b"STRUCTURE.md").is_some())
     }
 
     /// Reads people and keys as well.
@@ -314,15 +308,31 @@ fn blob(objects: &impl Objects, mode: Mode, id: ObjectId, path: &str, limits: &L
     }
 }
 
-/// Returns the heading under which a section of people stands, for messages.
+/// Says that there is nobody to trust.
 #[must_use]
-pub fn heading(policy: &Policy, section: Section) -> &str {
-    policy.structure().heading(section)
+pub fn no_anchor(trust_ref: &RefName, anchor: Option<CommitId>) -> Error {
+    let what = match anchor {
+        Some(anchor) => format!("{trust_ref} at {} has no {}, and the server settings name no root of trust", anchor.short(), structure::FILE),
+        None => format!("{trust_ref} does not exist yet, and the server settings name no root of trust"),
+    };
+    Error::new(ErrorKind::Policy, what)
+        .hint("an administrator names it: refgate install --trust-root <commit or key fingerprint> <repository>")
 }
 
-/// Says that the trust anchor is missing.
-#[must_use]
-pub fn no_anchor(trust_ref: &RefName) -> Error {
-    Error::new(ErrorKind::Policy, format!("{trust_ref} does not exist, and the server settings name no root of trust"))
-        .hint("an administrator names it with: refgate install --trust-root <commit or key fingerprint> <repository>")
+/// Says whether a commit has a list of people.
+///
+/// # Errors
+/// The commit cannot be read.
+pub fn has_people(objects: &objects::Trusted, anchor: CommitId, ask: &Ask<'_>) -> Result<bool> {
+    let read = || -> Result<bool, ReadError> {
+        let mut buffer = Vec::new();
+        let root = Tree::read(objects, Ancestry::read(objects, anchor, ask.limits, &mut buffer)?.tree, ask.limits)?;
+        let Some(meta) = root.find(b"meta") else { return Ok(false) };
+        // Anything but a directory is wrong, and is reported as such when it is read.
+        if meta.mode != Mode::Tree {
+            return Ok(true);
+        }
+        Ok(Tree::read(objects, TreeId(meta.id), ask.limits)?.find(b"STRUCTURE.md").is_some())
+    };
+    read().map_err(|error| error.on_the_trusted_side().while_(format!("reading {} {}", ask.trust_ref, anchor.short())))
 }

@@ -16,5 +16,6 @@ pub mod range;
 pub mod refs;
 pub mod tag;
 pub mod tree;
+pub mod view;
 
 pub use fault::{Fault, ReadError};

@@ -101,6 +101,19 @@ impl Collect<'_, '_> {
         Ok(range)
     }
 
+    /// Says whether `tip` has `ancestor` behind it.
+    ///
+    /// # Errors
+    /// An object is at fault, or the time is over.
+    pub fn reaches(&self, tip: CommitId, ancestor: CommitId) -> Result<bool, RangeError> {
+        if tip == ancestor {
+            return Ok(true);
+        }
+        let mut reached = BTreeSet::new();
+        self.still_new(BTreeSet::from([ancestor]), &[tip], &mut reached)?;
+        Ok(reached.contains(&ancestor))
+    }
+
     /// Takes what the repository had not, and returns where that ends.
     fn take_new(
         &self,

@@ -13,6 +13,7 @@ use crate::evidence::change::Unit;
 use crate::policy::Policy;
 use crate::policy::structure::Domain;
 use crate::principal::PrincipalId;
+use crate::policy::trusted_files::is_trusted_path;
 use crate::report::text::Foreign;
 use crate::violation::{Missing, Person};
 
@@ -76,8 +77,9 @@ impl Needs {
         if !homeless.is_empty() || unit.paths.is_empty() {
             domains.push(Touched { name: None, reviewers: maintainers(policy, now), paths: homeless });
         }
+        let template = policy.config().checklist.template.as_str();
         let trusted: Vec<Foreign> =
-            unit.paths.iter().filter(|path| policy.is_trusted_file(path)).map(Foreign::from).collect();
+            unit.paths.iter().filter(|path| is_trusted_path(path, template)).map(Foreign::from).collect();
         Self {
             approvals: size(*review.approvals),
             maintainers: size(*review.maintainers),

@@ -1,0 +1,175 @@
+//! `refgate hook pre-receive` and `refgate hook update`: what git starts on the server.
+//!
+//! Standard output and standard error both reach the person who pushed, line by
+//! line behind `remote: `. Exit status 0 needs an [`Accepted`], which only a verdict can give.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
+use crate::env::HookEnvironment;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::Run;
+use crate::judge::{Circumstances, Repository, judge};
+use crate::receive::Push;
+use crate::repo::layout::{Layout, read_bounded};
+use crate::repo::objects::Trusted;
+use crate::repo::refs::Refs;
+use crate::repo::view::View;
+use crate::report::remote;
+use crate::settings::{Settings, SettingsFile};
+use crate::verdict::Accepted;
+
+/// The settings for all repositories of a server.
+const SERVER_SETTINGS: &str = "/etc/refgate/refgate.toml";
+
+/// The settings for one repository, in its git directory.
+pub const REPOSITORY_SETTINGS: &str = "refgate.toml";
+
+/// The directory below `hooks/` in which `install` keeps the hooks that were there before.
+pub const CHAINED: &str = "refgate-chained";
+
+/// Settings beyond this size are none.
+const SETTINGS_BYTES: u64 = 1 << 20;
+
+/// Runs a hook.
+#[must_use]
+pub fn run(args: &[OsString]) -> ExitCode {
+    report_panics();
+    match hook(args) {
+        Ok(Answer::Accepted(accepted)) => accept(accepted),
+        Ok(Answer::Refused(text)) => {
+            say(&text);
+            ExitCode::from(REFUSED)
+        }
+        Err(error) => {
+            log::error!("cannot judge: {error}");
+            say(&remote::error(&error));
+            ExitCode::from(CANNOT_JUDGE)
+        }
+    }
+}
+
+/// Consumes the proof: there is no other way to exit status 0.
+fn accept(_accepted: Accepted) -> ExitCode {
+    ExitCode::from(ACCEPTED)
+}
+
+/// What a hook answers to git.
+enum Answer {
+    Accepted(Accepted),
+    Refused(String),
+}
+
+fn hook(args: &[OsString]) -> Result<Answer> {
+    let name = args.first().and_then(|name| name.to_str()).unwrap_or_default();
+    let environment = HookEnvironment::read()?;
+    let layout = Layout::open(&environment.git_dir)?;
+    let settings = settings(&layout)?;
+    start_log(&settings)?;
+    let (push, input) = match (name, args) {
+        ("pre-receive", [_]) => {
+            let mut input = Vec::new();
+            let push = Push::read_keeping(std::io::stdin().lock(), settings.limits.ref_updates, &mut input)?;
+            (push, Some(input))
+        }
+        ("update", [_, name, old, new]) => {
+            (Push::from_update_arguments(name.as_bytes(), old.as_bytes(), new.as_bytes())?, None)
+        }
+        _ => {
+            return Err(Error::new(ErrorKind::Usage, "no hook of this name: refgate hook pre-receive, or refgate hook update <ref> <old> <new>"));
+        }
+    };
+    if let Some(status) = chained(&layout, name, args.get(1..).unwrap_or_default(), input)? {
+        return Ok(Answer::Refused(format!(
+            "error: the hook that was here before refgate refused the push (exit status {status})\n"
+        )));
+    }
+    let circumstances = Circumstances { namespace: environment.namespace.clone(), shallow: is_shallow(&environment) };
+    let repository = Repository {
+        view: View::Server(Refs::new(&layout)),
+        trusted: Trusted::open(&layout.objects_dir(), layout.hash)?,
+        quarantine: quarantine(&environment, &layout),
+        settings,
+    };
+    let verdict = judge(&push, &repository, &circumstances, crate::clock::now())?;
+    log::info!("verdict {}: {}", verdict.id, if verdict.is_accepted() { "accepted" } else { "refused" });
+    let text = remote::verdict(&verdict);
+    Ok(match verdict.into_accepted() {
+        Some(accepted) => Answer::Accepted(accepted),
+        None => Answer::Refused(text),
+    })
+}
+
+/// Reads the settings of the server and of the repository.
+///
+/// # Errors
+/// A file cannot be read, or says something that it may not.
+pub fn settings(layout: &Layout) -> Result<Settings> {
+    let own = layout.common_dir.join(REPOSITORY_SETTINGS);
+    let server_bytes = read_bounded(Path::new(SERVER_SETTINGS), SETTINGS_BYTES)?;
+    let own_bytes = read_bounded(&own, SETTINGS_BYTES)?;
+    let server = server_bytes.as_ref().map(|bytes| SettingsFile { path: SERVER_SETTINGS, bytes });
+    let repository = own_bytes.as_ref().map(|bytes| SettingsFile { path: REPOSITORY_SETTINGS, bytes });
+    Settings::read(server, repository)
+        .map_err(|diagnostics| Error::from_diagnostics("reading the server settings", diagnostics))
+}
+
+/// The objects of the push are apart only if git says so, and says it of another directory than the repository's own.
+fn quarantine(environment: &HookEnvironment, layout: &Layout) -> Option<PathBuf> {
+    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
+    environment.quarantine.clone().filter(|path| canonical(path) != canonical(&layout.objects_dir()))
+}
+
+fn is_shallow(environment: &HookEnvironment) -> bool {
+    let file = environment.shallow_file.as_ref();
+    file.is_some_and(|file| std::fs::metadata(file).map_or(true, |metadata| metadata.len() > 0))
+}
+
+/// Runs the hook that was here before refgate, with what git gave to ours; returns its exit status if it refuses.
+fn chained(layout: &Layout, name: &str, args: &[OsString], input: Option<Vec<u8>>) -> Result<Option<i32>> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = layout.common_dir.join("hooks").join(CHAINED).join(name);
+    let Ok(metadata) = std::fs::metadata(&program) else { return Ok(None) };
+    if metadata.permissions().mode() & 0o111 == 0 {
+        return Ok(None);
+    }
+    let program = program.canonicalize().unwrap_or(program);
+    let mut run = Run::new(&program).args(args).with_whole_environment();
+    if let Some(input) = input {
+        run = run.input(input);
+    }
+    let status = run.status()?;
+    Ok((!status.success()).then(|| status.code().unwrap_or(-1)))
+}
+
+/// Writes to the person who pushed. A failed write changes nothing: the answer is the exit status.
+fn say(text: &str) {
+    let mut channel = std::io::stderr().lock();
+    for line in text.split_inclusive('\n') {
+        if channel.write_all(line.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// A broken invariant refuses the push with one clean line, and not with a backtrace of the server.
+#[expect(clippy::exit, reason = "a panic must not run on into code that does not expect it")]
+fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        log::error!("panic: {panic}");
+        let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
+        let error = Error::new(ErrorKind::Internal, format!("an invariant does not hold at {place}"));
+        say(&remote::error(&error));
+        std::process::exit(i32::from(CANNOT_JUDGE));
+    }));
+}
+
+/// Starts the log, if the administrator has named a file for it.
+fn start_log(settings: &Settings) -> Result<()> {
+    let Some(path) = &settings.log else { return Ok(()) };
+    crate::logging::to_file(path)
+}

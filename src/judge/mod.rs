@@ -1,0 +1,237 @@
+//! Judges a push: from what git handed over to a verdict.
+//!
+//! 1. Names: which refs the push really moves, and which of them matter.
+//! 2. Trust: the policy at the trust anchor, read once.
+//! 3. Notes: evidence refs are guarded first, since the gates read them.
+//! 4. Branches, then tags: guards, then each gate that the policy asks for.
+//! 5. The trust anchor again: if it moved meanwhile, the push is refused.
+//!
+//! A push that touches nothing protected ends after the rules were read.
+
+mod bootstrap;
+mod branch;
+mod names;
+mod tag;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::clock::{Deadline, Timestamp};
+use crate::collect::notes_ref::{NotesRef, NotesTips};
+use crate::collect::{Scene, Stop, notes_guard};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{CommitId, ObjectId};
+use crate::policy::gates::Gates;
+use crate::provenance::Source;
+use crate::receive::Push;
+use crate::refname::RefName;
+use crate::repo::fault::ObjectKind;
+use crate::repo::objects::{Incoming, Objects as _, Trusted};
+use crate::repo::view::View;
+use crate::settings::Settings;
+use crate::snapshot::{self, Ask, Rules, Snapshot};
+use crate::verdict::{Outcome, RefJudgement, Verdict, decide};
+use crate::violation::{NotesViolation, RefViolation, TrustViolation, Violation};
+
+use names::{Named, Subject};
+
+/// The repository that a push goes to, as it was before the push.
+pub struct Repository {
+    /// Its refs.
+    pub view: View,
+    /// Its objects.
+    pub trusted: Trusted,
+    /// Where the objects of the push are, if they are apart.
+    pub quarantine: Option<PathBuf>,
+    /// What the administrator has set.
+    pub settings: Settings,
+}
+
+/// Circumstances of a push beside its ref updates.
+#[derive(Clone, Debug, Default)]
+pub struct Circumstances {
+    /// The namespace that the pusher sees.
+    pub namespace: Option<Vec<u8>>,
+    /// Whether the push comes from a shallow clone.
+    pub shallow: bool,
+}
+
+/// Judges a push.
+///
+/// # Errors
+/// It cannot be judged: trusted files or the repository are at fault, or a limit is reached.
+pub fn judge(push: &Push, repository: &Repository, circumstances: &Circumstances, now: Timestamp) -> Result<Verdict> {
+    Judge { repository, circumstances, now, deadline: Deadline::after_ms(repository.settings.limits.time_ms) }.judge(push)
+}
+
+struct Judge<'r> {
+    repository: &'r Repository,
+    circumstances: &'r Circumstances,
+    now: Timestamp,
+    deadline: Deadline,
+}
+
+/// What a push is judged by.
+struct Trust {
+    trust_ref: RefName,
+    anchor: CommitId,
+    rules: Rules,
+}
+
+impl<'r> Judge<'r> {
+    fn judge(&self, push: &Push) -> Result<Verdict> {
+        let mut named = names::resolve(push, &self.repository.view, self.circumstances)?;
+        if !named.iter().any(Named::may_matter) {
+            return Ok(self.decide(None, None, named));
+        }
+        let trust_ref = self.trust_ref()?;
+        let anchor = self.anchor(&trust_ref)?;
+        let ask = self.ask(&trust_ref);
+        let trust = match anchor {
+            Some(anchor) if snapshot::has_people(&self.repository.trusted, anchor, &ask)? => {
+                let rules = Rules::read(&self.repository.trusted, anchor, &ask)?;
+                Trust { trust_ref: trust_ref.clone(), anchor, rules }
+            }
+            anchor => return self.bootstrap(named, &trust_ref, anchor),
+        };
+        let config = trust.rules.config();
+        for named in &mut named {
+            names::protect(named, config, &self.repository.view)?;
+        }
+        let source = config.source().clone();
+        let repository_name = config.repository.to_string();
+        if named.iter().any(|named| named.subject != Subject::Unprotected) {
+            let snapshot = trust.rules.complete(&self.repository.trusted, &ask)?;
+            self.judge_refs(&mut named, &snapshot, &trust.trust_ref)?;
+            if self.anchor(&trust.trust_ref)? != Some(trust.anchor) {
+                for named in named.iter_mut().filter(|named| named.subject != Subject::Unprotected) {
+                    let moved = Violation::from(TrustViolation::AnchorMoved);
+                    named.judgement.guards.push(Outcome::refusing([moved]));
+                }
+            }
+        }
+        Ok(self.decide(Some(repository_name), Some(source), named))
+    }
+
+    fn decide(&self, repository: Option<String>, source: Option<Source>, named: Vec<Named>) -> Verdict {
+        decide(self.now, repository, source, named.into_iter().map(|named| named.judgement).collect())
+    }
+
+    fn ask<'a>(&'a self, trust_ref: &'a RefName) -> Ask<'a> {
+        let Settings { repository, limits, .. } = &self.repository.settings;
+        Ask { trust_ref, repository: repository.as_ref(), limits, now: self.now }
+    }
+
+    fn trust_ref(&self) -> Result<RefName> {
+        let named = match &self.repository.settings.trust_ref {
+            Some(text) => Some(RefName::parse(text.as_bytes()).ok_or_else(|| {
+                Error::new(ErrorKind::Policy, format!("trust-ref {text:?} in the server settings is no full ref name"))
+            })?),
+            None => None,
+        };
+        self.repository.view.trust_ref(named.as_ref())
+    }
+
+    /// Returns the commit that the trust ref holds now.
+    fn anchor(&self, trust_ref: &RefName) -> Result<Option<CommitId>> {
+        Ok(self.repository.view.resolve(trust_ref)?.value.map(CommitId))
+    }
+
+    /// Judges everything that matters: evidence first, branches next, tags last.
+    fn judge_refs(&self, named: &mut [Named], snapshot: &Snapshot, trust_ref: &RefName) -> Result<()> {
+        let incoming = Incoming::open(self.repository.quarantine.as_deref(), &self.repository.trusted)?;
+        let scene = Scene {
+            incoming: &incoming,
+            trusted: &self.repository.trusted,
+            policy: &snapshot.policy,
+            keys: &snapshot.keys,
+            limits: &self.repository.settings.limits,
+            deadline: &self.deadline,
+            now: self.now,
+        };
+        let mut tips: BTreeMap<Vec<u8>, NotesTips> = BTreeMap::new();
+        for named in named.iter_mut().filter(|named| named.subject == Subject::Evidence) {
+            let outcome = self.guard_notes(&scene, named, &mut tips)?;
+            named.judgement.guards.push(outcome);
+        }
+        let mut landed: Vec<(RefName, Gates, CommitId)> = Vec::new();
+        for named in named.iter_mut() {
+            if let Subject::Branch(gates) = named.subject {
+                let tips = self.tips(&mut tips, &named.namespace)?;
+                self.branch(&scene, named, gates, tips, trust_ref)?;
+                if let (None, Some(new)) = (named.judgement.violations().next(), named.judgement.new) {
+                    landed.push((named.inner.clone(), gates, CommitId(new)));
+                }
+            }
+        }
+        for named in named.iter_mut() {
+            if let Subject::Tag(gates) = named.subject {
+                let tips = self.tips(&mut tips, &named.namespace)?;
+                self.tag(&scene, named, gates, tips, &landed, snapshot.template.as_deref())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what the evidence refs of a namespace hold if the push succeeds.
+    fn tips<'t>(&self, known: &'t mut BTreeMap<Vec<u8>, NotesTips>, namespace: &[u8]) -> Result<&'t NotesTips> {
+        let tips = known.entry(namespace.to_vec()).or_default();
+        for notes in NotesRef::ALL {
+            if tips.0.contains_key(&notes) {
+                continue;
+            }
+            let name = RefName::parse(&[namespace, notes.name().as_bytes()].concat());
+            if let Some(name) = name
+                && let Some(value) = self.repository.view.resolve(&name)?.value
+            {
+                tips.0.insert(notes, CommitId(value));
+            }
+        }
+        Ok(tips)
+    }
+
+    fn guard_notes(&self, scene: &Scene<'_, '_>, named: &Named, tips: &mut BTreeMap<Vec<u8>, NotesTips>) -> Result<Outcome> {
+        let refuse = |violation: Violation| Ok(Outcome::refusing([violation]));
+        let Some(notes) = NotesRef::of(&named.inner) else { return refuse(NotesViolation::RefUnknown.into()) };
+        let Some(new) = named.judgement.new else { return refuse(RefViolation::Deleted.into()) };
+        if let Some(moved) = named.moved() {
+            return refuse(moved);
+        }
+        match kind_of(scene, new)? {
+            Some(ObjectKind::Commit) => {}
+            Some(kind) => return refuse(RefViolation::NotACommit { kind }.into()),
+            None => {
+                let fault = missing(new);
+                return refuse(RefViolation::ObjectFaulty { fault }.into());
+            }
+        }
+        let (old, new) = (named.judgement.old.map(CommitId), CommitId(new));
+        match notes_guard::judge(scene, notes, old, new) {
+            Ok(violations) => {
+                if violations.is_empty() {
+                    tips.entry(named.namespace.clone()).or_default().0.insert(notes, new);
+                }
+                Ok(Outcome::refusing(violations))
+            }
+            Err(Stop::Violation(violation)) => refuse(*violation),
+            Err(Stop::Error(error)) => Err(error.while_(format!("judging {}", named.inner))),
+        }
+    }
+}
+
+fn kind_of(scene: &Scene<'_, '_>, id: ObjectId) -> Result<Option<ObjectKind>> {
+    Ok(scene.incoming.header(&id)?.map(|(kind, _)| kind))
+}
+
+fn missing(id: ObjectId) -> crate::repo::Fault {
+    crate::repo::Fault { id, kind: ObjectKind::Commit, problem: crate::repo::fault::Problem::Missing }
+}
+
+/// Runs a step that collects and judges; what is at fault in the push becomes a violation.
+fn or_violation(outcome: Result<Vec<Outcome>, Stop>, doing: impl FnOnce() -> String) -> Result<Vec<Outcome>> {
+    match outcome {
+        Ok(outcomes) => Ok(outcomes),
+        Err(Stop::Violation(violation)) => Ok(vec![Outcome::refusing([*violation])]),
+        Err(Stop::Error(error)) => Err(error.while_(doing())),
+    }
+}

@@ -1,0 +1,130 @@
+//! Release tags.
+
+use super::names::Named;
+use super::{Judge, or_violation};
+use crate::collect::evidence::EvidenceReader;
+use crate::collect::notes_ref::NotesTips;
+use crate::collect::{Scene, Stop, release};
+use crate::error::Result;
+use crate::gate::{checklist, scan, testing};
+use crate::id::{CommitId, ObjectId};
+use crate::policy::gates::{Gate, Gates};
+use crate::refname::RefName;
+use crate::repo::commit::Commit;
+use crate::repo::range::Collect;
+use crate::verdict::{Outcome, Rule};
+use crate::violation::{RefViolation, Violation};
+
+impl Judge<'_> {
+    pub(super) fn tag(
+        &self,
+        scene: &Scene<'_, '_>,
+        named: &mut Named,
+        gates: Gates,
+        tips: &NotesTips,
+        landed: &[(RefName, Gates, CommitId)],
+        template: Option<&[u8]>,
+    ) -> Result<()> {
+        let refusal = match (named.judgement.new, named.judgement.old) {
+            (None, _) => Some(RefViolation::Deleted.into()),
+            (Some(_), Some(_)) => Some(RefViolation::TagMoved.into()),
+            (Some(_), None) => named.moved(),
+        };
+        if let Some(violation) = refusal {
+            named.judgement.guards.push(Outcome::refusing([violation]));
+            return Ok(());
+        }
+        let Some(new) = named.judgement.new else { return Ok(()) };
+        let inner = named.inner.clone();
+        match self.gates_of_tag(scene, &named.namespace, &inner, new, gates, tips, landed, template) {
+            Ok(gates) => named.judgement.gates.extend(gates),
+            Err(stop) => {
+                let outcomes = or_violation(Err(stop), || format!("judging {inner}"))?;
+                named.judgement.guards.extend(outcomes);
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what the gates of a tag look at, no more")]
+    fn gates_of_tag(
+        &self,
+        scene: &Scene<'_, '_>,
+        namespace: &[u8],
+        name: &RefName,
+        new: ObjectId,
+        gates: Gates,
+        tips: &NotesTips,
+        landed: &[(RefName, Gates, CommitId)],
+        template: Option<&[u8]>,
+    ) -> Result<Vec<(Gate, Outcome)>, Stop> {
+        let (tag, commit) = release::read_tag(scene, name, new)?;
+        let branch = self.branch_of(scene, namespace, commit, gates, landed)?;
+        let mut outcomes = Vec::new();
+        let mut evidence = None;
+        for gate in gates.iter() {
+            let outcome = match gate {
+                Gate::Scan | Gate::Tests => {
+                    let evidence = match &evidence {
+                        Some(evidence) => evidence,
+                        None => {
+                            let commit = Commit::read(scene.incoming, commit, scene.limits)?;
+                            evidence.insert([EvidenceReader::open(scene, tips)?.of_commit(&commit)?])
+                        }
+                    };
+                    if gate == Gate::Scan {
+                        scan::evaluate(scene.policy, evidence, self.now)
+                    } else {
+                        testing::evaluate(scene.policy, evidence, self.now)
+                    }
+                }
+                // The commit passed this gate when it landed on the branch.
+                Gate::Review => Outcome::of(Rule { clause: format!("review, on {branch}"), origins: Vec::new() }),
+                Gate::Checklist => {
+                    let facts = release::facts(scene, name, &tag, commit, template)?;
+                    checklist::evaluate(scene.policy, &facts, self.now)
+                }
+            };
+            outcomes.push((gate, outcome));
+        }
+        Ok(outcomes)
+    }
+
+    /// Returns a protected branch that has the tagged commit, by what the server has or by what this push lands.
+    fn branch_of(
+        &self,
+        scene: &Scene<'_, '_>,
+        namespace: &[u8],
+        commit: CommitId,
+        gates: Gates,
+        landed: &[(RefName, Gates, CommitId)],
+    ) -> Result<RefName, Stop> {
+        let config = scene.policy.config();
+        let needed: Gates = gates.iter().filter(|gate| *gate != Gate::Checklist).collect();
+        let mut branches: Vec<(RefName, CommitId)> =
+            landed.iter().filter(|(_, gates, _)| gates.includes(needed)).map(|(name, _, tip)| (name.clone(), *tip)).collect();
+        for rule in &config.protect {
+            for pattern in rule.refs.iter().filter(|pattern| pattern.to_string().starts_with("refs/heads/")) {
+                let prefix = [namespace, pattern.literal_prefix()].concat();
+                for (full, id) in self.repository.view.with_prefix(&prefix)? {
+                    let inner = full.without_namespace();
+                    if config.gates_for(inner.as_bytes()).is_some_and(|gates| gates.includes(needed)) {
+                        branches.push((inner, CommitId(id)));
+                    }
+                }
+            }
+        }
+        if let Some((name, _)) = branches.iter().find(|(_, tip)| *tip == commit) {
+            return Ok(name.clone());
+        }
+        let Scene { incoming, trusted, limits, deadline, .. } = *scene;
+        let collect = Collect { incoming, trusted, limits, deadline };
+        for (name, tip) in &branches {
+            if collect.reaches(*tip, commit).map_err(|error| scene.range_stop(error))? {
+                return Ok(name.clone());
+            }
+        }
+        let branches = branches.into_iter().map(|(name, _)| name).collect();
+        Err(Violation::from(RefViolation::TagUnreachable { commit, branches }).into())
+    }
+}
