@@ -1,1 +1,13 @@
 //! The rules: who may do what, and which refs need which gates.
+
+mod glob;
+mod period;
+pub(crate) mod problems;
+pub(crate) mod suggest;
+pub(crate) mod text;
+
+pub mod gates;
+pub mod paths;
+pub mod refs;
+
+pub use period::{Period, PeriodError};

@@ -1,1 +1,3 @@
 //! All integration tests, one binary: one link, shared helpers.
+
+mod policy_refs;
