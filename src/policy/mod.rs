@@ -9,5 +9,6 @@ pub(crate) mod text;
 pub mod gates;
 pub mod paths;
 pub mod refs;
+pub mod structure;
 
 pub use period::{Period, PeriodError};
