@@ -11,4 +11,5 @@ pub mod limits;
 pub mod policy;
 pub mod principal;
 pub mod provenance;
+pub mod settings;
 pub mod signature;
