@@ -5,6 +5,7 @@
 
 mod corpus;
 mod ground;
+mod policy;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;
