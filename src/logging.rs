@@ -17,7 +17,11 @@ pub fn to_file(path: &Path) -> Result<()> {
         .create(true)
         .open(path)
         .during(ErrorKind::Environment, || format!("opening the log {}", path.display()))?;
-    start(env_logger::Builder::new().filter_level(log::LevelFilter::Info).target(env_logger::Target::Pipe(Box::new(file))));
+    start(
+        env_logger::Builder::new()
+            .filter_level(log::LevelFilter::Info)
+            .target(env_logger::Target::Pipe(Box::new(file))),
+    );
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 /// Thresholds count principals, never keys. Two spellings of one address are
 /// one principal, and an address that could be mistaken for another (letters
 /// outside ASCII, blanks, control bytes) is none.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct PrincipalId(String);
 
 impl PrincipalId {

@@ -15,6 +15,7 @@ use crate::policy::Policy;
 use crate::policy::config::{self, Config, Repository};
 use crate::policy::gates::Gate;
 use crate::policy::structure::{self, Status, Structure};
+use crate::policy::trusted_files::{ALLOWED_SIGNERS, KEYRING};
 use crate::provenance::{Source, Trusted};
 use crate::refname::RefName;
 use crate::repo::ReadError;
@@ -23,19 +24,6 @@ use crate::repo::fault::ObjectKind;
 use crate::repo::objects::{self, Objects};
 use crate::repo::tree::{Mode, Tree};
 use crate::signature::{KeyRing, KeyRingBuilder, KeyState, Place, Window};
-
-/// Path of the OpenSSH file of allowed signers.
-pub const ALLOWED_SIGNERS: &str = "meta/allowed_signers";
-
-/// Directory of OpenPGP certificates.
-pub const KEYRING: &str = "meta/keyring";
-
-/// Says whether a path is that of a file which decides what is trusted.
-#[must_use]
-pub fn is_trusted_path(path: &[u8], template: &str) -> bool {
-    let keyring = || path.strip_prefix(KEYRING.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"));
-    [structure::FILE, config::FILE, ALLOWED_SIGNERS, template].iter().any(|file| path == file.as_bytes()) || keyring()
-}
 
 /// The rules alone: enough to know which refs are protected.
 pub struct Rules {
@@ -84,7 +72,9 @@ pub enum Void {
 impl From<ReadError> for Void {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Fault(fault) => Self::Files(vec![Diagnostic::new("meta", 0, fault.to_string())]),
+            ReadError::Fault(fault) => {
+                Self::Files(vec![Diagnostic::new("meta", 0, fault.to_string())])
+            }
             ReadError::Repository(error) => Self::Error(error),
         }
     }
@@ -108,7 +98,8 @@ impl Rules {
     /// # Errors
     /// The rules cannot be read.
     pub fn read(objects: &objects::Trusted, anchor: CommitId, ask: &Ask<'_>) -> Result<Self> {
-        let (config, files) = read_config(objects, anchor, ask).map_err(|void| void.into_error(anchor, ask))?;
+        let (config, files) =
+            read_config(objects, anchor, ask).map_err(|void| void.into_error(anchor, ask))?;
         Ok(Self { config: Trusted::vouch(config, source(anchor, ask)), files })
     }
 
@@ -143,13 +134,19 @@ fn source(commit: CommitId, ask: &Ask<'_>) -> Source {
     Source { ref_name: ask.trust_ref.to_string(), commit_id: commit.to_string() }
 }
 
-fn read_config(objects: &impl Objects, commit: CommitId, ask: &Ask<'_>) -> Result<(Config, Files), Void> {
+fn read_config(
+    objects: &impl Objects,
+    commit: CommitId,
+    ask: &Ask<'_>,
+) -> Result<(Config, Files), Void> {
     let mut buffer = Vec::new();
     let tree = Ancestry::read(objects, commit, ask.limits, &mut buffer)?.tree;
     let root = Tree::read(objects, tree, ask.limits)?;
     let meta = match root.find(b"meta") {
         None => None,
-        Some(entry) if entry.mode == Mode::Tree => Some(Tree::read(objects, TreeId(entry.id), ask.limits)?),
+        Some(entry) if entry.mode == Mode::Tree => {
+            Some(Tree::read(objects, TreeId(entry.id), ask.limits)?)
+        }
         Some(entry) => {
             let why = format!("mode {} is not that of a directory", entry.mode.as_octal());
             return Err(Void::Files(vec![Diagnostic::new("meta", 0, why)]));
@@ -161,13 +158,22 @@ fn read_config(objects: &impl Objects, commit: CommitId, ask: &Ask<'_>) -> Resul
         (Some(bytes), _) => Config::parse(&bytes, ask.limits).map_err(Void::Files)?,
         (None, Some(repository)) => Config::built_in(repository.clone()),
         (None, None) => {
-            let diagnostic = Diagnostic::new(config::FILE, 0, "the file is missing, so the repository has no name")
-                .help("add it with: refgate init; or name the repository in the server settings");
+            let diagnostic = Diagnostic::new(
+                config::FILE,
+                0,
+                "the file is missing, so the repository has no name",
+            )
+            .help("add it with: refgate init; or name the repository in the server settings");
             return Err(Void::Files(vec![diagnostic]));
         }
     };
-    if let Some(repository) = ask.repository.filter(|repository| **repository != *config.repository) {
-        let why = format!("the repository is {:?}, but the server settings say {:?}", config.repository.as_str(), repository.as_str());
+    if let Some(repository) = ask.repository.filter(|repository| **repository != *config.repository)
+    {
+        let why = format!(
+            "the repository is {:?}, but the server settings say {:?}",
+            config.repository.as_str(),
+            repository.as_str()
+        );
         let line = config.repository.origin.line();
         return Err(Void::Files(vec![Diagnostic::new(config::FILE, line, why)]));
     }
@@ -177,22 +183,36 @@ fn read_config(objects: &impl Objects, commit: CommitId, ask: &Ask<'_>) -> Resul
 
 /// The trust ref decides what is trusted, so it must be among the refs that people review.
 fn guards_itself(config: &Config, ask: &Ask<'_>) -> Result<(), Void> {
-    let reviewed = config.gates_for(ask.trust_ref.as_bytes()).is_some_and(|gates| gates.contains(Gate::Review));
+    let reviewed = config
+        .gates_for(ask.trust_ref.as_bytes())
+        .is_some_and(|gates| gates.contains(Gate::Review));
     if reviewed {
         return Ok(());
     }
-    let why = format!("no rule protects {} with the review gate, though it is where the policy is read from", ask.trust_ref);
-    let diagnostic = Diagnostic::new(config::FILE, 0, why).help(format!("add it to a [[protect]] rule: refs = [\"{}\"]", ask.trust_ref));
+    let why = format!(
+        "no rule protects {} with the review gate, though it is where the policy is read from",
+        ask.trust_ref
+    );
+    let diagnostic = Diagnostic::new(config::FILE, 0, why)
+        .help(format!("add it to a [[protect]] rule: refs = [\"{}\"]", ask.trust_ref));
     Err(Void::Files(vec![diagnostic]))
 }
 
-fn complete(objects: &impl Objects, files: &Files, config: Config, ask: &Ask<'_>) -> Result<Snapshot, Void> {
+fn complete(
+    objects: &impl Objects,
+    files: &Files,
+    config: Config,
+    ask: &Ask<'_>,
+) -> Result<Snapshot, Void> {
     let mut problems = Vec::new();
     let structure = match files.plain(objects, "STRUCTURE.md", structure::FILE, ask.limits)? {
-        Some(bytes) => Structure::parse(&bytes, &config.sections, ask.limits).map_err(|found| problems.extend(found)).ok(),
+        Some(bytes) => Structure::parse(&bytes, &config.sections, ask.limits)
+            .map_err(|found| problems.extend(found))
+            .ok(),
         None => {
             problems.push(
-                Diagnostic::new(structure::FILE, 0, "the file is missing, so nobody is trusted").help("add it with: refgate init"),
+                Diagnostic::new(structure::FILE, 0, "the file is missing, so nobody is trusted")
+                    .help("add it with: refgate init"),
             );
             None
         }
@@ -203,19 +223,23 @@ fn complete(objects: &impl Objects, files: &Files, config: Config, ask: &Ask<'_>
         add_keys(principal, &mut builder);
     }
     if let Some(bytes) = files.plain(objects, "allowed_signers", ALLOWED_SIGNERS, ask.limits)? {
-        problems.extend(builder.allowed_signers(ALLOWED_SIGNERS, &bytes).err().into_iter().flatten());
+        problems
+            .extend(builder.allowed_signers(ALLOWED_SIGNERS, &bytes).err().into_iter().flatten());
     }
     for (name, bytes) in files.keyring(objects, ask.limits)? {
         problems.extend(builder.certificate(&name, &bytes).err().into_iter().flatten());
     }
-    let known: BTreeSet<_> = structure.principals().map(|principal| principal.id().clone()).collect();
+    let known: BTreeSet<_> =
+        structure.principals().map(|principal| principal.id().clone()).collect();
     let signers = builder.signers(&known);
     if !*config.review.require_touch {
         builder.accept_without_touch();
     }
     let keys = builder.build(&known).map_err(|found| problems.extend(found)).ok();
     let template = files.at_path(objects, config.checklist.template.as_str(), ask.limits)?;
-    let policy = Policy::new(config, structure, &signers, ask.now).map_err(|found| problems.extend(found)).ok();
+    let policy = Policy::new(config, structure, &signers, ask.now)
+        .map_err(|found| problems.extend(found))
+        .ok();
     match (policy, keys) {
         (Some(policy), Some(keys)) if problems.is_empty() => {
             let policy = Trusted::vouch(policy, source(files.commit, ask));
@@ -232,7 +256,9 @@ fn complete(objects: &impl Objects, files: &Files, config: Config, ask: &Ask<'_>
 fn add_keys(principal: &structure::Principal, builder: &mut KeyRingBuilder) {
     let keys = principal.keys();
     for listed in keys {
-        let has_active = keys.iter().any(|other| other.key == listed.key && other.window.status == Status::Active);
+        let has_active = keys
+            .iter()
+            .any(|other| other.key == listed.key && other.window.status == Status::Active);
         let state = match listed.window.status {
             Status::Active => KeyState::Active,
             Status::Retired if has_active => continue,
@@ -247,14 +273,28 @@ fn add_keys(principal: &structure::Principal, builder: &mut KeyRingBuilder) {
 
 impl Files {
     /// Reads a plain file of `meta/`; `None` if it is not there.
-    fn plain(&self, objects: &impl Objects, name: &str, path: &str, limits: &Limits) -> Result<Option<Vec<u8>>, Void> {
-        let Some(entry) = self.meta.as_ref().and_then(|meta| meta.find(name.as_bytes())) else { return Ok(None) };
+    fn plain(
+        &self,
+        objects: &impl Objects,
+        name: &str,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<Option<Vec<u8>>, Void> {
+        let Some(entry) = self.meta.as_ref().and_then(|meta| meta.find(name.as_bytes())) else {
+            return Ok(None);
+        };
         blob(objects, entry.mode, entry.id, path, limits).map(Some)
     }
 
     /// Reads the certificates of `meta/keyring/`.
-    fn keyring(&self, objects: &impl Objects, limits: &Limits) -> Result<Vec<(String, Vec<u8>)>, Void> {
-        let Some(entry) = self.meta.as_ref().and_then(|meta| meta.find(b"keyring")) else { return Ok(Vec::new()) };
+    fn keyring(
+        &self,
+        objects: &impl Objects,
+        limits: &Limits,
+    ) -> Result<Vec<(String, Vec<u8>)>, Void> {
+        let Some(entry) = self.meta.as_ref().and_then(|meta| meta.find(b"keyring")) else {
+            return Ok(Vec::new());
+        };
         if entry.mode != Mode::Tree {
             return Err(Void::Files(vec![Diagnostic::new(KEYRING, 0, "it is no directory")]));
         }
@@ -266,7 +306,8 @@ impl Files {
             if name.ends_with(".asc") || name.ends_with(".pgp") {
                 files.push((path.clone(), blob(objects, entry.mode, entry.id, &path, limits)?));
             } else if !name.starts_with("README") {
-                let diagnostic = Diagnostic::new(path, 0, "only .asc and .pgp files belong here").help("rename or remove it");
+                let diagnostic = Diagnostic::new(path, 0, "only .asc and .pgp files belong here")
+                    .help("rename or remove it");
                 return Err(Void::Files(vec![diagnostic]));
             }
         }
@@ -274,7 +315,12 @@ impl Files {
     }
 
     /// Reads a plain file anywhere in the tree; `None` if it is not there.
-    fn at_path(&self, objects: &impl Objects, path: &str, limits: &Limits) -> Result<Option<Vec<u8>>, Void> {
+    fn at_path(
+        &self,
+        objects: &impl Objects,
+        path: &str,
+        limits: &Limits,
+    ) -> Result<Option<Vec<u8>>, Void> {
         let mut tree = self.root.clone();
         let mut components = path.split('/').peekable();
         while let Some(component) = components.next() {
@@ -294,7 +340,13 @@ impl Files {
 
 /// Trusted files are plain files: a symbolic link, an executable or a submodule
 /// would show readers something else than what is read here (T23).
-fn blob(objects: &impl Objects, mode: Mode, id: ObjectId, path: &str, limits: &Limits) -> Result<Vec<u8>, Void> {
+fn blob(
+    objects: &impl Objects,
+    mode: Mode,
+    id: ObjectId,
+    path: &str,
+    limits: &Limits,
+) -> Result<Vec<u8>, Void> {
     if mode != Mode::File {
         let why = format!("it has mode {}, not that of a plain file (100644)", mode.as_octal());
         return Err(Void::Files(vec![Diagnostic::new(path, 0, why)]));
@@ -303,7 +355,9 @@ fn blob(objects: &impl Objects, mode: Mode, id: ObjectId, path: &str, limits: &L
     let limit = ("file-bytes", limits.file_bytes);
     match objects.read(&id, ObjectKind::Blob, limit, &mut bytes) {
         Ok(_) => Ok(bytes),
-        Err(ReadError::Fault(fault)) => Err(Void::Files(vec![Diagnostic::new(path, 0, fault.to_string())])),
+        Err(ReadError::Fault(fault)) => {
+            Err(Void::Files(vec![Diagnostic::new(path, 0, fault.to_string())]))
+        }
         Err(ReadError::Repository(error)) => Err(Void::Error(error)),
     }
 }
@@ -312,8 +366,14 @@ fn blob(objects: &impl Objects, mode: Mode, id: ObjectId, path: &str, limits: &L
 #[must_use]
 pub fn no_anchor(trust_ref: &RefName, anchor: Option<CommitId>) -> Error {
     let what = match anchor {
-        Some(anchor) => format!("{trust_ref} at {} has no {}, and the server settings name no root of trust", anchor.short(), structure::FILE),
-        None => format!("{trust_ref} does not exist yet, and the server settings name no root of trust"),
+        Some(anchor) => format!(
+            "{trust_ref} at {} has no {}, and the server settings name no root of trust",
+            anchor.short(),
+            structure::FILE
+        ),
+        None => {
+            format!("{trust_ref} does not exist yet, and the server settings name no root of trust")
+        }
     };
     Error::new(ErrorKind::Policy, what)
         .hint("an administrator names it: refgate install --trust-root <commit or key fingerprint> <repository>")
@@ -326,7 +386,11 @@ pub fn no_anchor(trust_ref: &RefName, anchor: Option<CommitId>) -> Error {
 pub fn has_people(objects: &objects::Trusted, anchor: CommitId, ask: &Ask<'_>) -> Result<bool> {
     let read = || -> Result<bool, ReadError> {
         let mut buffer = Vec::new();
-        let root = Tree::read(objects, Ancestry::read(objects, anchor, ask.limits, &mut buffer)?.tree, ask.limits)?;
+        let root = Tree::read(
+            objects,
+            Ancestry::read(objects, anchor, ask.limits, &mut buffer)?.tree,
+            ask.limits,
+        )?;
         let Some(meta) = root.find(b"meta") else { return Ok(false) };
         // Anything but a directory is wrong, and is reported as such when it is read.
         if meta.mode != Mode::Tree {
@@ -334,5 +398,7 @@ pub fn has_people(objects: &objects::Trusted, anchor: CommitId, ask: &Ask<'_>) -
         }
         Ok(Tree::read(objects, TreeId(meta.id), ask.limits)?.find(b"STRUCTURE.md").is_some())
     };
-    read().map_err(|error| error.on_the_trusted_side().while_(format!("reading {} {}", ask.trust_ref, anchor.short())))
+    read().map_err(|error| {
+        error.on_the_trusted_side().while_(format!("reading {} {}", ask.trust_ref, anchor.short()))
+    })
 }

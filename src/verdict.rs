@@ -50,7 +50,11 @@ impl Outcome {
 
     /// Returns an outcome of violations, for guards whose rule is always on.
     pub fn refusing(violations: impl IntoIterator<Item = Violation>) -> Self {
-        Self { rule: Rule::default(), violations: violations.into_iter().collect(), rests_on: Vec::new() }
+        Self {
+            rule: Rule::default(),
+            violations: violations.into_iter().collect(),
+            rests_on: Vec::new(),
+        }
     }
 }
 
@@ -84,7 +88,9 @@ impl RefJudgement {
 
     /// Returns what is wrong, in the order in which it is reported, each with its rule.
     pub fn violations(&self) -> impl Iterator<Item = (&Rule, &Violation)> {
-        self.outcomes().flat_map(|outcome| outcome.violations.iter().map(move |violation| (&outcome.rule, violation)))
+        self.outcomes().flat_map(|outcome| {
+            outcome.violations.iter().map(move |violation| (&outcome.rule, violation))
+        })
     }
 
     /// Says whether the gates that were not asked are those of a ref on which a guard has spoken already.
@@ -134,7 +140,9 @@ pub fn decide(
     trusted: Option<Source>,
     refs: Vec<RefJudgement>,
 ) -> Verdict {
-    let clean = refs.iter().all(|judgement| judgement.violations().next().is_none() && judgement.is_complete());
+    let clean = refs
+        .iter()
+        .all(|judgement| judgement.violations().next().is_none() && judgement.is_complete());
     let accepted = (clean && !refs.is_empty()).then_some(Accepted(()));
     let id = number(time, repository.as_deref(), trusted.as_ref(), &refs, accepted.is_some());
     Verdict { id, time, repository, trusted, refs, accepted }

@@ -73,14 +73,21 @@ fn hook(args: &[OsString]) -> Result<Answer> {
     let (push, input) = match (name, args) {
         ("pre-receive", [_]) => {
             let mut input = Vec::new();
-            let push = Push::read_keeping(std::io::stdin().lock(), settings.limits.ref_updates, &mut input)?;
+            let push = Push::read_keeping(
+                std::io::stdin().lock(),
+                settings.limits.ref_updates,
+                &mut input,
+            )?;
             (push, Some(input))
         }
         ("update", [_, name, old, new]) => {
             (Push::from_update_arguments(name.as_bytes(), old.as_bytes(), new.as_bytes())?, None)
         }
         _ => {
-            return Err(Error::new(ErrorKind::Usage, "no hook of this name: refgate hook pre-receive, or refgate hook update <ref> <old> <new>"));
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "no hook of this name: refgate hook pre-receive, or refgate hook update <ref> <old> <new>",
+            ));
         }
     };
     if let Some(status) = chained(&layout, name, args.get(1..).unwrap_or_default(), input)? {
@@ -88,7 +95,10 @@ fn hook(args: &[OsString]) -> Result<Answer> {
             "error: the hook that was here before refgate refused the push (exit status {status})\n"
         )));
     }
-    let circumstances = Circumstances { namespace: environment.namespace.clone(), shallow: is_shallow(&environment) };
+    let circumstances = Circumstances {
+        namespace: environment.namespace.clone(),
+        shallow: is_shallow(&environment),
+    };
     let repository = Repository {
         view: View::Server(Refs::new(&layout)),
         trusted: Trusted::open(&layout.objects_dir(), layout.hash)?,
@@ -96,7 +106,11 @@ fn hook(args: &[OsString]) -> Result<Answer> {
         settings,
     };
     let verdict = judge(&push, &repository, &circumstances, crate::clock::now())?;
-    log::info!("verdict {}: {}", verdict.id, if verdict.is_accepted() { "accepted" } else { "refused" });
+    log::info!(
+        "verdict {}: {}",
+        verdict.id,
+        if verdict.is_accepted() { "accepted" } else { "refused" }
+    );
     let text = remote::verdict(&verdict);
     Ok(match verdict.into_accepted() {
         Some(accepted) => Answer::Accepted(accepted),
@@ -113,7 +127,8 @@ pub fn settings(layout: &Layout) -> Result<Settings> {
     let server_bytes = read_bounded(Path::new(SERVER_SETTINGS), SETTINGS_BYTES)?;
     let own_bytes = read_bounded(&own, SETTINGS_BYTES)?;
     let server = server_bytes.as_ref().map(|bytes| SettingsFile { path: SERVER_SETTINGS, bytes });
-    let repository = own_bytes.as_ref().map(|bytes| SettingsFile { path: REPOSITORY_SETTINGS, bytes });
+    let repository =
+        own_bytes.as_ref().map(|bytes| SettingsFile { path: REPOSITORY_SETTINGS, bytes });
     Settings::read(server, repository)
         .map_err(|diagnostics| Error::from_diagnostics("reading the server settings", diagnostics))
 }
@@ -121,7 +136,10 @@ pub fn settings(layout: &Layout) -> Result<Settings> {
 /// The objects of the push are apart only if git says so, and says it of another directory than the repository's own.
 fn quarantine(environment: &HookEnvironment, layout: &Layout) -> Option<PathBuf> {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
-    environment.quarantine.clone().filter(|path| canonical(path) != canonical(&layout.objects_dir()))
+    environment
+        .quarantine
+        .clone()
+        .filter(|path| canonical(path) != canonical(&layout.objects_dir()))
 }
 
 fn is_shallow(environment: &HookEnvironment) -> bool {
@@ -130,7 +148,12 @@ fn is_shallow(environment: &HookEnvironment) -> bool {
 }
 
 /// Runs the hook that was here before refgate, with what git gave to ours; returns its exit status if it refuses.
-fn chained(layout: &Layout, name: &str, args: &[OsString], input: Option<Vec<u8>>) -> Result<Option<i32>> {
+fn chained(
+    layout: &Layout,
+    name: &str,
+    args: &[OsString],
+    input: Option<Vec<u8>>,
+) -> Result<Option<i32>> {
     use std::os::unix::fs::PermissionsExt as _;
     let program = layout.common_dir.join("hooks").join(CHAINED).join(name);
     let Ok(metadata) = std::fs::metadata(&program) else { return Ok(None) };
@@ -161,8 +184,12 @@ fn say(text: &str) {
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         log::error!("panic: {panic}");
-        let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
-        let error = Error::new(ErrorKind::Internal, format!("an invariant does not hold at {place}"));
+        let place = panic
+            .location()
+            .map(|place| format!("{}:{}", place.file(), place.line()))
+            .unwrap_or_default();
+        let error =
+            Error::new(ErrorKind::Internal, format!("an invariant does not hold at {place}"));
         say(&remote::error(&error));
         std::process::exit(i32::from(CANNOT_JUDGE));
     }));

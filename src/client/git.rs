@@ -26,7 +26,8 @@ impl Git {
         let run = Run::new("git").args(["rev-parse", "--absolute-git-dir"]).in_dir(dir);
         let outcome = run.outcome()?;
         if !outcome.status.success() {
-            return Err(Error::new(ErrorKind::Usage, "this is no git repository").hint("run refgate inside your clone"));
+            return Err(Error::new(ErrorKind::Usage, "this is no git repository")
+                .hint("run refgate inside your clone"));
         }
         Ok(Self { dir: dir.into(), git_dir: PathBuf::from(text(&outcome.stdout)) })
     }
@@ -49,15 +50,20 @@ impl Git {
         if outcome.status.success() {
             return Ok(text(&outcome.stdout));
         }
-        let command: Vec<String> = args.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
-        Err(Error::new(ErrorKind::Environment, text(&outcome.stderr)).while_(format!("git {}", command.join(" "))))
+        let command: Vec<String> =
+            args.iter().map(|a| a.as_ref().to_string_lossy().into_owned()).collect();
+        Err(Error::new(ErrorKind::Environment, text(&outcome.stderr))
+            .while_(format!("git {}", command.join(" "))))
     }
 
     /// Runs git for a question that may have no answer; `None` if git fails.
     ///
     /// # Errors
     /// git cannot be started.
-    pub fn ask<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Option<String>> {
+    pub fn ask<A: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = A>,
+    ) -> Result<Option<String>> {
         let outcome = self.outcome(args)?;
         Ok(outcome.status.success().then(|| text(&outcome.stdout)))
     }
@@ -85,10 +91,10 @@ impl Git {
     pub fn commit(&self, revision: &str) -> Result<CommitId> {
         let spec = format!("{revision}^{{commit}}");
         let found = self.ask(["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
-        found
-            .and_then(|hex| parse_hex(hex.as_bytes()))
-            .map(CommitId)
-            .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{revision:?} names no commit here")).hint("fetch it first: git fetch"))
+        found.and_then(|hex| parse_hex(hex.as_bytes())).map(CommitId).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, format!("{revision:?} names no commit here"))
+                .hint("fetch it first: git fetch")
+        })
     }
 
     /// Returns the branch that is checked out; `None` if `HEAD` is detached.

@@ -36,7 +36,13 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// The notes cannot be read or written, or somebody else moved the ref meanwhile.
-    pub fn add(&self, name: &RefName, tip: Option<CommitId>, additions: &Additions, message: &str) -> Result<CommitId> {
+    pub fn add(
+        &self,
+        name: &RefName,
+        tip: Option<CommitId>,
+        additions: &Additions,
+        message: &str,
+    ) -> Result<CommitId> {
         let root = tip.map(|tip| self.tree_of(tip)).transpose()?;
         let root = self.edit(root, additions)?;
         let parents: Vec<CommitId> = tip.into_iter().collect();
@@ -49,7 +55,14 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// As [`Writer::add`].
-    pub fn add_file(&self, name: &RefName, tip: Option<CommitId>, path: &[&str], blob: ObjectId, message: &str) -> Result<CommitId> {
+    pub fn add_file(
+        &self,
+        name: &RefName,
+        tip: Option<CommitId>,
+        path: &[&str],
+        blob: ObjectId,
+        message: &str,
+    ) -> Result<CommitId> {
         let root = tip.map(|tip| self.tree_of(tip)).transpose()?;
         let components: Vec<&[u8]> = path.iter().map(|component| component.as_bytes()).collect();
         let root = self.put(root, &components, blob)?;
@@ -64,14 +77,20 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// As [`Writer::add`].
-    pub fn join(&self, name: &RefName, ours: Option<CommitId>, theirs: CommitId) -> Result<CommitId> {
+    pub fn join(
+        &self,
+        name: &RefName,
+        ours: Option<CommitId>,
+        theirs: CommitId,
+    ) -> Result<CommitId> {
         let Some(ours) = ours else {
             self.store.move_ref(name, theirs, None, "fetch")?;
             return Ok(theirs);
         };
         let (our_root, their_root) = (self.tree_of(ours)?, self.tree_of(theirs)?);
         let deadline = Deadline::after_ms(self.limits.time_ms.saturating_mul(10));
-        let differing = changed_paths(self.objects, their_root, our_root, self.limits, &deadline).map_err(trusted)?;
+        let differing = changed_paths(self.objects, their_root, our_root, self.limits, &deadline)
+            .map_err(trusted)?;
         let mut additions = Additions::new();
         let mut files: Vec<(Vec<u8>, ObjectId)> = Vec::new();
         for changed in &differing {
@@ -110,7 +129,8 @@ impl Writer<'_> {
                 return Ok(true);
             }
             let ancestry =
-                crate::repo::commit::Ancestry::read(self.objects, id, self.limits, &mut buffer).map_err(trusted)?;
+                crate::repo::commit::Ancestry::read(self.objects, id, self.limits, &mut buffer)
+                    .map_err(trusted)?;
             pending.extend(ancestry.parents.into_iter().filter(|parent| seen.insert(*parent)));
         }
         Ok(false)
@@ -125,7 +145,11 @@ impl Writer<'_> {
         let mut bytes = Vec::new();
         let limit = ("note-bytes", self.limits.note_bytes);
         self.objects.read(&blob.0, ObjectKind::Blob, limit, &mut bytes).map_err(trusted)?;
-        Ok(bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect())
+        Ok(bytes
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect())
     }
 
     fn edit(&self, root: Option<TreeId>, additions: &Additions) -> Result<TreeId> {
@@ -141,11 +165,23 @@ impl Writer<'_> {
     }
 
     /// Adds lines to the note at whatever fan-out it lies, or where it would be put.
-    fn add_note(&self, tree: Option<TreeId>, rest: &[u8], lines: &BTreeSet<Vec<u8>>, depth: usize) -> Result<TreeId> {
+    fn add_note(
+        &self,
+        tree: Option<TreeId>,
+        rest: &[u8],
+        lines: &BTreeSet<Vec<u8>>,
+        depth: usize,
+    ) -> Result<TreeId> {
         let current = self.read(tree)?;
         let (directory, below) = rest.split_at_checked(2).unwrap_or((rest, b""));
-        let subtree = current.find(directory).filter(|entry| entry.mode == Mode::Tree).map(|entry| TreeId(entry.id));
-        let existing = current.find(rest).filter(|entry| entry.mode == Mode::File).map(|entry| BlobId(entry.id));
+        let subtree = current
+            .find(directory)
+            .filter(|entry| entry.mode == Mode::Tree)
+            .map(|entry| TreeId(entry.id));
+        let existing = current
+            .find(rest)
+            .filter(|entry| entry.mode == Mode::File)
+            .map(|entry| BlobId(entry.id));
         if existing.is_none() && (subtree.is_some() || depth == 0) && !below.is_empty() {
             let child = self.add_note(subtree, below, lines, depth + 1)?;
             return self.replace(&current, directory, (Mode::Tree, child.0));
@@ -169,7 +205,10 @@ impl Writer<'_> {
         if below.is_empty() {
             return self.replace(&current, name, (Mode::File, blob));
         }
-        let subtree = current.find(name).filter(|entry| entry.mode == Mode::Tree).map(|entry| TreeId(entry.id));
+        let subtree = current
+            .find(name)
+            .filter(|entry| entry.mode == Mode::Tree)
+            .map(|entry| TreeId(entry.id));
         let child = self.put(subtree, below, blob)?;
         self.replace(&current, name, (Mode::Tree, child.0))
     }

@@ -34,7 +34,11 @@ impl Remote {
         }
         if let Some(branch) = git.branch()? {
             let short = String::from_utf8_lossy(branch.short()).into_owned();
-            for key in [format!("branch.{short}.pushRemote"), "remote.pushDefault".into(), format!("branch.{short}.remote")] {
+            for key in [
+                format!("branch.{short}.pushRemote"),
+                "remote.pushDefault".into(),
+                format!("branch.{short}.remote"),
+            ] {
                 if let Some(name) = git.config(&key)?.filter(|name| name != ".") {
                     return Ok(Self { name });
                 }
@@ -45,8 +49,10 @@ impl Remote {
         match names.as_slice() {
             [only] => Ok(Self { name: (*only).into() }),
             names if names.contains(&"origin") => Ok(Self { name: "origin".into() }),
-            [] => Err(Error::new(ErrorKind::Usage, "this repository has no remote").hint("git remote add origin URL")),
-            _ => Err(Error::new(ErrorKind::Usage, "there are several remotes").hint("name one with --remote NAME")),
+            [] => Err(Error::new(ErrorKind::Usage, "this repository has no remote")
+                .hint("git remote add origin URL")),
+            _ => Err(Error::new(ErrorKind::Usage, "there are several remotes")
+                .hint("name one with --remote NAME")),
         }
     }
 
@@ -74,7 +80,15 @@ impl Remote {
     pub fn fetch(&self, git: &Git) -> Result<()> {
         let heads = format!("+refs/heads/*:refs/remotes/{}/*", self.name);
         let notes = format!("+refs/notes/refgate/*:refs/refgate/{}/*", self.name);
-        git.run(["fetch", "--quiet", "--prune", "--no-write-fetch-head", &self.name, &heads, &notes])?;
+        git.run([
+            "fetch",
+            "--quiet",
+            "--prune",
+            "--no-write-fetch-head",
+            &self.name,
+            &heads,
+            &notes,
+        ])?;
         // Which branch the server takes for its main one; servers without any answer with an error.
         git.ask(["remote", "set-head", &self.name, "--auto"])?;
         Ok(())
@@ -100,7 +114,10 @@ impl Remote {
         let writer = Writer { objects: &objects, store: &store, limits: &limits };
         let mut ahead = Vec::new();
         for notes in EVIDENCE {
-            let Some(name) = RefName::parse(format!("refs/notes/refgate/{notes}").as_bytes()) else { continue };
+            let Some(name) = RefName::parse(format!("refs/notes/refgate/{notes}").as_bytes())
+            else {
+                continue;
+            };
             let Some(tracking) = self.tracking(&name) else { continue };
             let ours = value(git, &name)?;
             let theirs = value(git, &tracking)?;
@@ -129,8 +146,10 @@ impl Remote {
             if refspecs.is_empty() && ahead.is_empty() {
                 return Ok(Pushed::NothingToDo);
             }
-            let mut args: Vec<String> =
-                ["push", "--atomic", "--porcelain", &self.name].into_iter().map(Into::into).collect();
+            let mut args: Vec<String> = ["push", "--atomic", "--porcelain", &self.name]
+                .into_iter()
+                .map(Into::into)
+                .collect();
             args.extend(refspecs.iter().cloned());
             args.extend(ahead.iter().map(|name| format!("{name}:{name}")));
             let outcome = git.outcome(&args)?;
@@ -143,9 +162,12 @@ impl Remote {
                 return Ok(Pushed::Refused { said, report });
             }
         }
-        Err(Error::new(ErrorKind::Environment, format!("somebody else was faster {ATTEMPTS} times"))
-            .while_(format!("pushing to {}", self.name))
-            .hint("try again"))
+        Err(Error::new(
+            ErrorKind::Environment,
+            format!("somebody else was faster {ATTEMPTS} times"),
+        )
+        .while_(format!("pushing to {}", self.name))
+        .hint("try again"))
     }
 }
 
@@ -172,7 +194,14 @@ pub enum Pushed {
 
 /// Tells a race on an evidence ref, which is mended by fetching, from a refusal.
 fn somebody_was_faster(report: &str, said: &str) -> bool {
-    let race = ["[rejected]", "(fetch first)", "(non-fast-forward)", "cannot lock ref", "failed to update ref", "[ref-moved]"];
+    let race = [
+        "[rejected]",
+        "(fetch first)",
+        "(non-fast-forward)",
+        "cannot lock ref",
+        "failed to update ref",
+        "[ref-moved]",
+    ];
     let refused = report.contains("pre-receive hook declined") && !said.contains("[ref-moved]");
     !refused && race.iter().any(|sign| report.contains(sign) || said.contains(sign))
 }

@@ -47,7 +47,9 @@ impl Signer {
     /// No key is configured, or the format is one that refgate does not take.
     pub fn configured(git: &Git, file: Option<&Path>) -> Result<Self> {
         let key = git.config("user.signingKey")?;
-        let ssh_program = || Ok::<_, Error>(git.config("gpg.ssh.program")?.unwrap_or_else(|| "ssh-keygen".into()));
+        let ssh_program = || {
+            Ok::<_, Error>(git.config("gpg.ssh.program")?.unwrap_or_else(|| "ssh-keygen".into()))
+        };
         if let Some(file) = file {
             return Ok(Self::Ssh { program: ssh_program()?, key: SshKey::File(file.into()) });
         }
@@ -68,8 +70,11 @@ impl Signer {
                 }
                 Ok(Self::OpenPgp { program: program.unwrap_or_else(|| "gpg".into()), key })
             }
-            other => Err(Error::new(ErrorKind::Usage, format!("gpg.format is {other:?}, which refgate cannot verify yet"))
-                .hint("sign with an SSH or OpenPGP key: git config gpg.format ssh")),
+            other => Err(Error::new(
+                ErrorKind::Usage,
+                format!("gpg.format is {other:?}, which refgate cannot verify yet"),
+            )
+            .hint("sign with an SSH or OpenPGP key: git config gpg.format ssh")),
         }
     }
 
@@ -91,7 +96,11 @@ fn no_key() -> Error {
 }
 
 fn ssh_key(git: &Git, key: Option<String>) -> Result<SshKey> {
-    let literal = |key: &str| key.strip_prefix("key::").or_else(|| key.starts_with("ssh-").then_some(key)).map(str::to_owned);
+    let literal = |key: &str| {
+        key.strip_prefix("key::")
+            .or_else(|| key.starts_with("ssh-").then_some(key))
+            .map(str::to_owned)
+    };
     if let Some(key) = key {
         return Ok(match literal(&key) {
             Some(key) => SshKey::Agent(key),
@@ -124,19 +133,27 @@ fn sign_ssh(program: &str, key: &SshKey, payload: &[u8]) -> Result<(SignatureFor
     if !outcome.status.success() {
         return Err(failed(&outcome.stderr).while_(step()));
     }
-    let armoured = std::fs::read(dir.path().join("payload.sig")).during(ErrorKind::Environment, step)?;
+    let armoured =
+        std::fs::read(dir.path().join("payload.sig")).during(ErrorKind::Environment, step)?;
     let signature = dearmor_ssh(&armoured).during(ErrorKind::Environment, step)?;
     Ok((SignatureForm::Ssh, signature))
 }
 
-fn sign_openpgp(program: &str, key: Option<&str>, payload: &[u8]) -> Result<(SignatureForm, Vec<u8>)> {
+fn sign_openpgp(
+    program: &str,
+    key: Option<&str>,
+    payload: &[u8],
+) -> Result<(SignatureForm, Vec<u8>)> {
     let step = || format!("signing with {program}");
     let mut run = Run::new(program).args(["--status-fd=2", "-bsa"]);
     if let Some(key) = key {
         run = run.args(["-u", key]);
     }
     let outcome = run.input(payload.into()).outcome()?;
-    let created = outcome.stderr.split(|b| *b == b'\n').any(|line| line.starts_with(b"[GNUPG:] SIG_CREATED "));
+    let created = outcome
+        .stderr
+        .split(|b| *b == b'\n')
+        .any(|line| line.starts_with(b"[GNUPG:] SIG_CREATED "));
     if !outcome.status.success() || !created {
         return Err(failed(&outcome.stderr).while_(step()));
     }
@@ -146,7 +163,13 @@ fn sign_openpgp(program: &str, key: Option<&str>, payload: &[u8]) -> Result<(Sig
 
 fn failed(stderr: &[u8]) -> Error {
     let text = String::from_utf8_lossy(stderr);
-    let said: Vec<&str> = text.lines().filter(|line| !line.starts_with("[GNUPG:]") && !line.trim().is_empty()).collect();
-    Error::new(ErrorKind::Environment, if said.is_empty() { "it made no signature".into() } else { said.join("; ") })
-        .hint("check that git can sign with this key: git commit -S --allow-empty --dry-run")
+    let said: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("[GNUPG:]") && !line.trim().is_empty())
+        .collect();
+    Error::new(
+        ErrorKind::Environment,
+        if said.is_empty() { "it made no signature".into() } else { said.join("; ") },
+    )
+    .hint("check that git can sign with this key: git commit -S --allow-empty --dry-run")
 }

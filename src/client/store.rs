@@ -21,8 +21,8 @@ impl Store {
     /// # Errors
     /// It cannot be opened.
     pub fn open(git_dir: &Path) -> Result<Self> {
-        let repository =
-            git2::Repository::open(git_dir).during(ErrorKind::Repository, || format!("opening {}", git_dir.display()))?;
+        let repository = git2::Repository::open(git_dir)
+            .during(ErrorKind::Repository, || format!("opening {}", git_dir.display()))?;
         Ok(Self { repository })
     }
 
@@ -40,7 +40,8 @@ impl Store {
         };
         let odb = self.repository.odb().during(ErrorKind::Repository, step)?;
         let id = odb.write(kind, bytes).during(ErrorKind::Repository, step)?;
-        parse_hex(id.to_string().as_bytes()).ok_or_else(|| Error::new(ErrorKind::Internal, "libgit2 returned no id").while_(step()))
+        parse_hex(id.to_string().as_bytes())
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "libgit2 returned no id").while_(step()))
     }
 
     /// Stores a commit of the user and returns its id.
@@ -63,9 +64,14 @@ impl Store {
             Error::new(ErrorKind::Usage, "git does not know your name and email")
                 .hint("git config user.name \"Your Name\"; git config user.email you@example.org")
         })?;
-        let plain = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['<', '>', '\n', '\0'], "");
+        let plain =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['<', '>', '\n', '\0'], "");
         let time = signature.when();
-        let (sign, minutes) = if time.offset_minutes() < 0 { ('-', -time.offset_minutes()) } else { ('+', time.offset_minutes()) };
+        let (sign, minutes) = if time.offset_minutes() < 0 {
+            ('-', -time.offset_minutes())
+        } else {
+            ('+', time.offset_minutes())
+        };
         Ok(format!(
             "{} <{}> {} {sign}{:02}{:02}",
             plain(signature.name_bytes()),
@@ -80,10 +86,17 @@ impl Store {
     ///
     /// # Errors
     /// Somebody else moved it meanwhile, or it cannot be written.
-    pub fn move_ref(&self, name: &RefName, new: CommitId, old: Option<CommitId>, why: &str) -> Result<()> {
+    pub fn move_ref(
+        &self,
+        name: &RefName,
+        new: CommitId,
+        old: Option<CommitId>,
+        why: &str,
+    ) -> Result<()> {
         let step = || format!("moving {name}");
         let oid = |id: CommitId| {
-            git2::Oid::from_bytes(id.0.as_slice()).during(ErrorKind::Internal, || "converting an id".into())
+            git2::Oid::from_bytes(id.0.as_slice())
+                .during(ErrorKind::Internal, || "converting an id".into())
         };
         let text = String::from_utf8(name.as_bytes().to_vec()).during(ErrorKind::Usage, step)?;
         let result = match old {

@@ -25,7 +25,12 @@ pub struct Chain {
 ///
 /// # Errors
 /// The old tip is not on the chain, or the new branch has nothing in common with any protected one.
-pub fn follow(scene: &Scene<'_, '_>, old: Option<CommitId>, new: CommitId, range: &Range) -> Result<Chain, Stop> {
+pub fn follow(
+    scene: &Scene<'_, '_>,
+    old: Option<CommitId>,
+    new: CommitId,
+    range: &Range,
+) -> Result<Chain, Stop> {
     let mut landings: Vec<Commit> = Vec::new();
     let mut next = Some(new);
     let base = loop {
@@ -45,7 +50,9 @@ pub fn follow(scene: &Scene<'_, '_>, old: Option<CommitId>, new: CommitId, range
         next = commit.first_parent();
         landings.push(commit);
     };
-    let Some(base) = base else { return Err(astray(old, new, range, landings.len() == scene.limits.commits, scene)) };
+    let Some(base) = base else {
+        return Err(astray(old, new, range, landings.len() == scene.limits.commits, scene));
+    };
     landings.reverse();
     let mut buffer = Vec::new();
     let base_tree = Ancestry::read(scene.incoming, base, scene.limits, &mut buffer)?.tree;
@@ -54,7 +61,13 @@ pub fn follow(scene: &Scene<'_, '_>, old: Option<CommitId>, new: CommitId, range
 }
 
 /// Says why the chain does not end where it should.
-fn astray(old: Option<CommitId>, new: CommitId, range: &Range, too_long: bool, scene: &Scene<'_, '_>) -> Stop {
+fn astray(
+    old: Option<CommitId>,
+    new: CommitId,
+    range: &Range,
+    too_long: bool,
+    scene: &Scene<'_, '_>,
+) -> Stop {
     let violation = match old {
         None => RefViolation::Unrelated,
         Some(_) if too_long => RefViolation::TooManyCommits { limit: scene.limits.commits },

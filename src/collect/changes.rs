@@ -27,7 +27,9 @@ use crate::repo::objects::{Objects as _, blob_id};
 use crate::repo::range::Range as CommitRange;
 use crate::repo::tree::{Mode, Tree};
 use crate::report::text::Foreign;
-use crate::signature::{ArmourKind, Claim, Encoded, Namespace, SignatureProblem, dearmor_openpgp, dearmor_ssh};
+use crate::signature::{
+    ArmourKind, Claim, Encoded, Namespace, SignatureProblem, dearmor_openpgp, dearmor_ssh,
+};
 use crate::violation::UnsignedCommit;
 
 /// Pushes of at most so many landings are searched for any group that approvals in notes cover.
@@ -89,7 +91,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
     }
 
     fn read_trailers(&mut self, commit: &Commit) {
-        let mut landing = Landing { commit: label(commit), ambiguity: None, look_alikes: Vec::new() };
+        let mut landing =
+            Landing { commit: label(commit), ambiguity: None, look_alikes: Vec::new() };
         let mut found = Vec::new();
         match trailer::approvals(&commit.message) {
             Ok(approvals) => {
@@ -103,7 +106,10 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                     });
                 }
                 if approvals.trailers.len() > self.scene.limits.trailers {
-                    let why = format!("more than {} approval trailers (limits.trailers)", self.scene.limits.trailers);
+                    let why = format!(
+                        "more than {} approval trailers (limits.trailers)",
+                        self.scene.limits.trailers
+                    );
                     found.push(Found {
                         place: Place::Trailer { commit: commit.id, line: 0 },
                         claimed_by: Foreign::default(),
@@ -136,21 +142,40 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
     }
 
     /// Returns who signed a commit, or why that cannot be said and whether the signature is plainly wrong.
-    fn verify_commit(&self, armoured: &[u8], payload: &[u8]) -> Result<PrincipalId, (String, bool)> {
+    fn verify_commit(
+        &self,
+        armoured: &[u8],
+        payload: &[u8],
+    ) -> Result<PrincipalId, (String, bool)> {
         let bytes = match ArmourKind::detect(armoured) {
             Some(ArmourKind::Ssh) => dearmor_ssh(armoured),
             Some(ArmourKind::OpenPgp) => dearmor_openpgp(armoured),
-            Some(ArmourKind::X509) => return Err(("X.509 signatures cannot be verified yet".into(), false)),
+            Some(ArmourKind::X509) => {
+                return Err(("X.509 signatures cannot be verified yet".into(), false));
+            }
             None => return Err(("its signature has no armour".into(), true)),
         };
         let bytes = bytes.map_err(|error| (error.to_string(), true))?;
-        let Some(signature) = Encoded::detect(&bytes) else { return Err(("its signature is of no known form".into(), true)) };
-        let claim =
-            Claim { signature, signed: payload, namespace: Namespace::Git, by: None, made_at: None, now: self.scene.now };
-        self.scene.keys.verify(&claim).map(|verified| verified.principal().clone()).map_err(|problem| {
-            let wrong = matches!(problem, SignatureProblem::Bad { .. } | SignatureProblem::Malformed(_));
-            (problem.to_string(), wrong)
-        })
+        let Some(signature) = Encoded::detect(&bytes) else {
+            return Err(("its signature is of no known form".into(), true));
+        };
+        let claim = Claim {
+            signature,
+            signed: payload,
+            namespace: Namespace::Git,
+            by: None,
+            made_at: None,
+            now: self.scene.now,
+        };
+        self.scene.keys.verify(&claim).map(|verified| verified.principal().clone()).map_err(
+            |problem| {
+                let wrong = matches!(
+                    problem,
+                    SignatureProblem::Bad { .. } | SignatureProblem::Malformed(_)
+                );
+                (problem.to_string(), wrong)
+            },
+        )
     }
 
     /// Returns the facts for the review gate.
@@ -164,7 +189,12 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
             ranges.insert((0, len));
         }
         for end in 1..=len {
-            ranges.extend(self.starts(end - 1).into_iter().take(GROUPS.saturating_sub(ranges.len().min(GROUPS))).map(|start| (start, end)));
+            ranges.extend(
+                self.starts(end - 1)
+                    .into_iter()
+                    .take(GROUPS.saturating_sub(ranges.len().min(GROUPS)))
+                    .map(|start| (start, end)),
+            );
         }
         let mut units = Vec::new();
         // Single landings first: the gate takes the smallest step that is approved.
@@ -200,11 +230,18 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
 
     /// Returns where groups that end with a landing may begin, by what its trailers say.
     fn starts(&self, last: usize) -> BTreeSet<usize> {
-        let Some(trailers) = self.trailers.get(last).filter(|trailers| !trailers.is_empty()) else { return BTreeSet::new() };
-        let bases = trailers.iter().filter_map(|found| found.read.as_ref().ok()).map(|signed| signed.statement.base);
-        let mut starts: BTreeSet<usize> = bases.filter_map(|base| self.position(base)).filter(|start| *start <= last).collect();
+        let Some(trailers) = self.trailers.get(last).filter(|trailers| !trailers.is_empty()) else {
+            return BTreeSet::new();
+        };
+        let bases = trailers
+            .iter()
+            .filter_map(|found| found.read.as_ref().ok())
+            .map(|signed| signed.statement.base);
+        let mut starts: BTreeSet<usize> =
+            bases.filter_map(|base| self.position(base)).filter(|start| *start <= last).collect();
         starts.insert(0);
-        let others = self.trailers.iter().take(last).enumerate().filter(|(_, found)| !found.is_empty());
+        let others =
+            self.trailers.iter().take(last).enumerate().filter(|(_, found)| !found.is_empty());
         starts.extend(others.map(|(at, _)| at + 1));
         starts
     }
@@ -219,7 +256,9 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
 
     fn below(&self, start: usize) -> (Option<CommitId>, TreeId) {
         let commit = start.checked_sub(1).and_then(|at| self.chain.landings.get(at));
-        commit.map_or((self.chain.base, self.chain.base_tree), |commit| (Some(commit.id), commit.tree))
+        commit.map_or((self.chain.base, self.chain.base_tree), |commit| {
+            (Some(commit.id), commit.tree)
+        })
     }
 
     fn unit(&self, landings: Range<usize>) -> Result<Unit, Stop> {
@@ -229,7 +268,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         let changed = changed_paths(incoming, base_tree, tree, limits, deadline)?;
         let raw = diff::raw(&changed, ObjectId::null(incoming.hash()));
         let change = ChangeDigest::of(&raw);
-        let held = Held { landings: landings.clone(), base, base_tree, tree, change, changed: &changed };
+        let held =
+            Held { landings: landings.clone(), base, base_tree, tree, change, changed: &changed };
         let statements = self.statements(&held, &raw)?;
         let approvers: BTreeSet<PrincipalId> = statements.iter().filter_map(approver).collect();
         let contributors = self.contributors(landings.clone(), &approvers)?;
@@ -240,8 +280,17 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
             landings,
             base,
             change,
-            paths: changed.iter().map(|changed| changed.path.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
-            submodules: changed.iter().filter(submodules).map(|changed| changed.path.clone()).collect(),
+            paths: changed
+                .iter()
+                .map(|changed| changed.path.clone())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+            submodules: changed
+                .iter()
+                .filter(submodules)
+                .map(|changed| changed.path.clone())
+                .collect(),
             contributors,
             statements,
         })
@@ -254,7 +303,10 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         let last = held.landings.end - 1;
         for trailer in self.trailers.get(last).into_iter().flatten() {
             let belongs = match &trailer.read {
-                Ok(signed) => signed.statement.change == held.change || self.home(signed, last) == held.landings,
+                Ok(signed) => {
+                    signed.statement.change == held.change
+                        || self.home(signed, last) == held.landings
+                }
                 Err(_) => held.landings == (last..last + 1),
             };
             if belongs {
@@ -264,33 +316,46 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         let id = blob_id(incoming.hash(), raw)?;
         if let Some(note) = self.approvals.lines(incoming, &id, limits)? {
             for (number, line) in note.lines {
-                let place = Place::Note { notes: NotesRef::Approvals.short(), blob: note.blob, line: number };
-                found.push(self.from_note(place, &line, held.change));
+                let place = Place::Note {
+                    notes: NotesRef::Approvals.short(),
+                    blob: note.blob,
+                    line: number,
+                };
+                found.push(self.read_note(place, &line, held.change));
             }
         }
         // The same signature in a trailer and in a note is one statement.
         let mut seen: BTreeSet<Vec<u8>> = BTreeSet::new();
-        found.retain(|found| found.read.as_ref().map_or(true, |signed| seen.insert(signed.signature.clone())));
+        found.retain(|found| {
+            found.read.as_ref().map_or(true, |signed| seen.insert(signed.signature.clone()))
+        });
         found
             .iter()
-            .map(|found| statements::verify(self.scene, self.ref_name, found, |signed| self.bind(signed, held)))
+            .map(|found| {
+                statements::verify(self.scene, self.ref_name, found, |signed| {
+                    self.bind(signed, held)
+                })
+            })
             .collect()
     }
 
     /// Returns the group that a trailer speaks of, as far as its base tells.
     fn home(&self, signed: &SignedStatement, last: usize) -> Range<usize> {
-        let start = self.position(signed.statement.base).filter(|start| *start <= last).unwrap_or(last);
+        let start =
+            self.position(signed.statement.base).filter(|start| *start <= last).unwrap_or(last);
         start..last + 1
     }
 
-    fn from_note(&self, place: Place, line: &[u8], change: ChangeDigest) -> Found {
+    fn read_note(&self, place: Place, line: &[u8], change: ChangeDigest) -> Found {
         match SignedStatement::parse_note_line(line) {
             Ok((signed, ref_name)) => {
                 let claimed_by = Foreign::from(signed.statement.by.as_str());
                 let read = if ref_name != *self.ref_name {
                     Err(ApprovalError::Malformed(format!("it is for {ref_name}")))
                 } else if signed.statement.change != change {
-                    Err(ApprovalError::Malformed("it is attached to a change that it is not about".into()))
+                    Err(ApprovalError::Malformed(
+                        "it is attached to a change that it is not about".into(),
+                    ))
                 } else {
                     Ok(signed)
                 };
@@ -313,7 +378,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
             // An empty change looks the same wherever it lands: only the commit that was read may land.
             let landed = self.chain.landings.get(held.landings.end - 1);
             let read = landed.is_some_and(|commit| {
-                commit.id == statement.head || commit.parents.iter().skip(1).any(|parent| *parent == statement.head)
+                commit.id == statement.head
+                    || commit.parents.iter().skip(1).any(|parent| *parent == statement.head)
             });
             return Ok(if read { Binding::Exact } else { Binding::SameChange });
         }
@@ -362,7 +428,10 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         let mut trees = Vec::new();
         for (what, id) in [("base", statement.base), ("head", statement.head)] {
             if incoming.header(&id.0)?.is_none() {
-                return Ok(Binding::Unverifiable(format!("the {what} {} that was read is not in the repository", id.short())));
+                return Ok(Binding::Unverifiable(format!(
+                    "the {what} {} that was read is not in the repository",
+                    id.short()
+                )));
             }
             match Ancestry::read(incoming, id, limits, &mut buffer) {
                 Ok(ancestry) => trees.push((id, ancestry.tree)),
@@ -370,7 +439,9 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                 Err(error) => return Err(error.into()),
             }
         }
-        let (Some(base), Some(head), Some(below)) = (trees.first().copied(), trees.get(1).copied(), held.base) else {
+        let (Some(base), Some(head), Some(below)) =
+            (trees.first().copied(), trees.get(1).copied(), held.base)
+        else {
             return Ok(stale);
         };
         let merger = Merger { incoming, limits, deadline };
@@ -380,24 +451,28 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         if digest != statement.change {
             return Ok(stale);
         }
-        let Merged::Clean(replayed) = merger.commits((below, held.base_tree), head)? else { return Ok(stale) };
+        let Merged::Clean(replayed) = merger.commits((below, held.base_tree), head)? else {
+            return Ok(stale);
+        };
         if replayed == held.tree {
-            return Ok(match self.spent_replay(statement.base, held)? {
-                Binding::SameChange => Binding::Replay,
-                other => other,
-            });
+            let spent = if held.base == Some(statement.base) {
+                Binding::SameChange
+            } else {
+                self.spent(statement.base, held)?
+            };
+            return Ok(if spent == Binding::SameChange { Binding::Replay } else { spent });
         }
         let residue = changed_paths(incoming, replayed, held.tree, limits, deadline)?;
         let paths = residue.iter().take(5).map(|changed| Foreign::from(&changed.path)).collect();
         Ok(Binding::Residual { paths, count: residue.len() })
     }
 
-    fn spent_replay(&self, since: CommitId, held: &Held<'_>) -> Result<Binding, Stop> {
-        if held.base == Some(since) { Ok(Binding::SameChange) } else { self.spent(since, held) }
-    }
-
     /// Returns who took part in the commits of some landings.
-    fn contributors(&self, landings: Range<usize>, approvers: &BTreeSet<PrincipalId>) -> Result<BTreeMap<PrincipalId, Part>, Stop> {
+    fn contributors(
+        &self,
+        landings: Range<usize>,
+        approvers: &BTreeSet<PrincipalId>,
+    ) -> Result<BTreeMap<PrincipalId, Part>, Stop> {
         let exclude = &self.scene.policy.config().review.exclude;
         let robots = &self.scene.policy.config().review.robots;
         let mut found: BTreeMap<PrincipalId, Part> = BTreeMap::new();
@@ -410,13 +485,16 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         for at in landings {
             let landing = self.chain.landings.get(at);
             let ids = self.chain.commits.get(at).into_iter().flatten();
-            let commits = ids.filter_map(|id| self.range.commits.get(id).or(landing.filter(|landing| landing.id == *id)));
+            let commits = ids.filter_map(|id| {
+                self.range.commits.get(id).or(landing.filter(|landing| landing.id == *id))
+            });
             for commit in commits {
                 let author = self.person(&commit.author.email);
-                let committer = self
-                    .person(&commit.committer.email)
-                    .filter(|who| exclude.contains(&Contributor::Committer) && !robots.contains(who));
-                let signer = self.signers.get(&commit.id).cloned().filter(|who| !robots.contains(who));
+                let committer = self.person(&commit.committer.email).filter(|who| {
+                    exclude.contains(&Contributor::Committer) && !robots.contains(who)
+                });
+                let signer =
+                    self.signers.get(&commit.id).cloned().filter(|who| !robots.contains(who));
                 if exclude.contains(&Contributor::CoAuthor) {
                     for email in trailer::co_authors(&commit.message) {
                         add(self.person(email.as_bytes()), Part::CoAuthor);
@@ -428,7 +506,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                     add(signer, Part::Signer);
                     continue;
                 }
-                let people: BTreeSet<PrincipalId> = [author, committer, signer].into_iter().flatten().collect();
+                let people: BTreeSet<PrincipalId> =
+                    [author, committer, signer].into_iter().flatten().collect();
                 // Whether a merge is clean matters only to somebody who approved.
                 let matters = people.iter().any(|who| approvers.contains(who));
                 if !matters || !self.is_clean(commit)? {
@@ -450,7 +529,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                 let mut buffer = Vec::new();
                 let our_tree = Ancestry::read(incoming, *ours, limits, &mut buffer)?.tree;
                 let their_tree = Ancestry::read(incoming, *theirs, limits, &mut buffer)?.tree;
-                let merged = Merger { incoming, limits, deadline }.commits((*ours, our_tree), (*theirs, their_tree))?;
+                let merged = Merger { incoming, limits, deadline }
+                    .commits((*ours, our_tree), (*theirs, their_tree))?;
                 merged == Merged::Clean(merge.tree)
             }
             _ => false,
@@ -463,7 +543,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
     /// or whoever the address itself names.
     fn person(&self, email: &[u8]) -> Option<PrincipalId> {
         let email = std::str::from_utf8(email).ok()?.trim();
-        let listed = self.scene.policy.structure().by_email(email).map(|principal| principal.id().clone());
+        let listed =
+            self.scene.policy.structure().by_email(email).map(|principal| principal.id().clone());
         listed.or_else(|| PrincipalId::parse(email))
     }
 }
@@ -481,12 +562,18 @@ struct Held<'a> {
 fn approver(fact: &StatementFact) -> Option<PrincipalId> {
     match &fact.state {
         StatementState::Verified(verified) => Some(verified.by.clone()),
-        StatementState::Unsigned | StatementState::Malformed(_) | StatementState::Refused(_) => None,
+        StatementState::Unsigned | StatementState::Malformed(_) | StatementState::Refused(_) => {
+            None
+        }
     }
 }
 
 /// Returns what a tree holds at a path; directories count as nothing, as in a change.
-fn lookup(scene: &Scene<'_, '_>, root: TreeId, path: &[u8]) -> Result<Option<(Mode, ObjectId)>, Stop> {
+fn lookup(
+    scene: &Scene<'_, '_>,
+    root: TreeId,
+    path: &[u8],
+) -> Result<Option<(Mode, ObjectId)>, Stop> {
     let mut tree = root;
     let mut components = path.split(|b| *b == b'/').peekable();
     while let Some(component) = components.next() {

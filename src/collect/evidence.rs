@@ -61,10 +61,17 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
     /// The repository cannot be read; notes that are at fault are facts.
     pub fn of_commit(&self, commit: &Commit) -> Result<CommitEvidence, Stop> {
         self.scene.deadline.check()?;
-        let mut found = CommitEvidence { commit: label(commit), items: Vec::new(), unreadable: None };
+        let mut found =
+            CommitEvidence { commit: label(commit), items: Vec::new(), unreadable: None };
+        let mut seen: Option<Rc<Vec<Line>>> = None;
         for annotated in [commit.id.0, commit.tree.0] {
             match self.lines(&annotated) {
-                Ok(lines) => found.items.extend(lines.iter().map(|line| line.about(commit))),
+                // The commit and its tree may share one note.
+                Ok(lines) if seen.as_ref().is_some_and(|seen| Rc::ptr_eq(seen, &lines)) => {}
+                Ok(lines) => {
+                    found.items.extend(lines.iter().map(|line| line.about(commit)));
+                    seen = Some(lines);
+                }
                 Err(Stop::Violation(violation)) => {
                     found.unreadable = Some(super::why(&violation));
                 }
@@ -76,7 +83,9 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
 
     fn lines(&self, annotated: &ObjectId) -> Result<Rc<Vec<Line>>, Stop> {
         let Scene { incoming, limits, .. } = *self.scene;
-        let Some(blob) = self.evidence.find(incoming, annotated, limits)? else { return Ok(Rc::default()) };
+        let Some(blob) = self.evidence.find(incoming, annotated, limits)? else {
+            return Ok(Rc::default());
+        };
         if let Some(lines) = self.read.borrow().get(&blob) {
             return Ok(Rc::clone(lines));
         }
@@ -92,7 +101,10 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
 
     /// Reads and verifies one line, from the outside in.
     fn line(&self, bytes: &[u8], place: Place) -> Result<Line, Stop> {
-        let line = |subjects, kind, state| Line { subjects, fact: Rc::new(EvidenceFact { place, kind, state }) };
+        let line = |subjects, kind, state| Line {
+            subjects,
+            fact: Rc::new(EvidenceFact { place, kind, state }),
+        };
         let envelope = match Envelope::parse(bytes) {
             Ok(envelope) => envelope,
             Err(why) => return Ok(line(Vec::new(), None, EvidenceState::Malformed(why))),
@@ -117,14 +129,23 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
     }
 
     /// Returns who vouches for a statement: the first signature by somebody who may speak for its kind.
-    fn vouched(&self, envelope: &Envelope, predicate: &Predicate<'_>) -> Result<PrincipalId, String> {
+    fn vouched(
+        &self,
+        envelope: &Envelope,
+        predicate: &Predicate<'_>,
+    ) -> Result<PrincipalId, String> {
         vouched(self.scene, envelope, &predicate.kind, predicate.at)
     }
 
     /// Reads the report of a statement; the inner error is a fault of the report.
-    fn report(&self, predicate: Predicate<'_>) -> Result<Result<crate::evidence::report::Report, String>, Stop> {
+    fn report(
+        &self,
+        predicate: Predicate<'_>,
+    ) -> Result<Result<crate::evidence::report::Report, String>, Stop> {
         let Scene { incoming, limits, .. } = *self.scene;
-        let read = |bytes: &[u8]| format::read(bytes, limits, &self.overrides).map_err(|error| error.to_string());
+        let read = |bytes: &[u8]| {
+            format::read(bytes, limits, &self.overrides).map_err(|error| error.to_string())
+        };
         Ok(match predicate.report {
             ReportSource::Predicate(bytes) => read(bytes),
             ReportSource::Content(bytes) => read(&bytes),
@@ -135,7 +156,10 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
                     Err(stop) => return Err(stop),
                 };
                 let Some(stored) = stored else {
-                    return Ok(Err(format!("its report sha256:{} is not in refs/notes/refgate/reports", sha256.to_hex())));
+                    return Ok(Err(format!(
+                        "its report sha256:{} is not in refs/notes/refgate/reports",
+                        sha256.to_hex()
+                    )));
                 };
                 if blob.is_some_and(|blob| blob != stored) {
                     return Ok(Err("its report is another blob than it names".into()));
@@ -143,8 +167,10 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
                 let mut bytes = Vec::new();
                 let limit = ("report-bytes", limits.report_bytes);
                 match incoming.read(&stored.0, ObjectKind::Blob, limit, &mut bytes) {
-                    Ok(_) if Sha256::of(&bytes) != sha256 => Err("its report does not have the digest that it names".into()),
-                    Ok(_) => read(&bytes),
+                    Ok(bytes) if Sha256::of(bytes) != sha256 => {
+                        Err("its report does not have the digest that it names".into())
+                    }
+                    Ok(bytes) => read(bytes),
                     Err(crate::repo::ReadError::Fault(fault)) => Err(fault.to_string()),
                     Err(crate::repo::ReadError::Repository(error)) => return Err(error.into()),
                 }
@@ -167,14 +193,23 @@ pub(super) fn vouched(
             first.get_or_insert_with(|| "its signature is neither SSHSIG nor OpenPGP".into());
             continue;
         };
-        let claim = Claim { signature, signed: &signed, namespace: Namespace::Refgate, by: None, made_at: at, now: scene.now };
+        let claim = Claim {
+            signature,
+            signed: &signed,
+            namespace: Namespace::Refgate,
+            by: None,
+            made_at: at,
+            now: scene.now,
+        };
         match scene.keys.verify(&claim) {
             Ok(verified) => {
                 let principal = scene.policy.structure().principal(verified.principal());
                 if principal.is_some_and(|principal| principal.may_attest(kind, scene.now)) {
                     return Ok(verified.principal().clone());
                 }
-                first.get_or_insert_with(|| format!("{} may not speak for {kind}", verified.principal()));
+                first.get_or_insert_with(|| {
+                    format!("{} may not speak for {kind}", verified.principal())
+                });
             }
             Err(problem) => {
                 first.get_or_insert_with(|| problem.to_string());
@@ -189,7 +224,9 @@ impl Line {
     fn about(&self, commit: &Commit) -> Rc<EvidenceFact> {
         let by = match &self.fact.state {
             EvidenceState::Authentic { by, .. } | EvidenceState::Unreadable { by, .. } => by,
-            EvidenceState::Malformed(_) | EvidenceState::Untrusted(_) | EvidenceState::WrongSubject { .. } => {
+            EvidenceState::Malformed(_)
+            | EvidenceState::Untrusted(_)
+            | EvidenceState::WrongSubject { .. } => {
                 return Rc::clone(&self.fact);
             }
         };
@@ -204,14 +241,20 @@ impl Line {
             .map(|(algorithm, digest)| format!("{}:{}", cut(algorithm), cut(digest)))
             .collect();
         let state = EvidenceState::WrongSubject { by: by.clone(), names };
-        Rc::new(EvidenceFact { place: self.fact.place.clone(), kind: self.fact.kind.clone(), state })
+        Rc::new(EvidenceFact {
+            place: self.fact.place.clone(),
+            kind: self.fact.kind.clone(),
+            state,
+        })
     }
 }
 
 /// Says whether a subject is the commit or its tree; where it names both, both must be right.
 pub(super) fn speaks_of(subject: &Subject, commit: &Commit) -> bool {
-    let matches = |algorithm: &str, id: String| subject.digest.get(algorithm).map(|digest| *digest == id);
-    match (matches("gitCommit", commit.id.to_string()), matches("gitTree", commit.tree.to_string())) {
+    let matches =
+        |algorithm: &str, id: String| subject.digest.get(algorithm).map(|digest| *digest == id);
+    match (matches("gitCommit", commit.id.to_string()), matches("gitTree", commit.tree.to_string()))
+    {
         (None, None) => false,
         (commit, tree) => commit.unwrap_or(true) && tree.unwrap_or(true),
     }
@@ -224,7 +267,8 @@ fn cut(text: &str) -> String {
 fn overrides(scene: &Scene<'_, '_>) -> SeverityOverrides {
     let mut overrides = SeverityOverrides::default();
     for (tool, levels) in &scene.policy.config().scan.tools {
-        let levels = LevelSeverities { error: levels.error, warning: levels.warning, note: levels.note };
+        let levels =
+            LevelSeverities { error: levels.error, warning: levels.warning, note: levels.note };
         overrides.insert(tool, levels);
     }
     overrides

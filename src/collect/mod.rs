@@ -16,10 +16,10 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::policy::Policy;
+use crate::repo::ReadError;
 use crate::repo::fault::Fault;
 use crate::repo::objects::{Incoming, Trusted};
 use crate::repo::range::RangeError;
-use crate::repo::ReadError;
 use crate::signature::KeyRing;
 use crate::violation::{RefViolation, Violation};
 
@@ -84,7 +84,9 @@ impl Scene<'_, '_> {
     pub fn range_stop(&self, error: RangeError) -> Stop {
         match error {
             RangeError::Read(error) => error.into(),
-            RangeError::TooMany => Violation::from(RefViolation::TooManyCommits { limit: self.limits.commits }).into(),
+            RangeError::TooMany => {
+                Violation::from(RefViolation::TooManyCommits { limit: self.limits.commits }).into()
+            }
         }
     }
 }

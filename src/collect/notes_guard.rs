@@ -34,12 +34,19 @@ struct Problems {
 ///
 /// # Errors
 /// An object of the push is at fault, or the repository cannot be read.
-pub fn judge(scene: &Scene<'_, '_>, notes: NotesRef, old: Option<CommitId>, new: CommitId) -> Result<Vec<Violation>, Stop> {
+pub fn judge(
+    scene: &Scene<'_, '_>,
+    notes: NotesRef,
+    old: Option<CommitId>,
+    new: CommitId,
+) -> Result<Vec<Violation>, Stop> {
     let Scene { incoming, trusted, limits, deadline, .. } = *scene;
     let collect = Collect { incoming, trusted, limits, deadline };
-    let range = collect.range(new, old, || Ok(Vec::new())).map_err(|error| scene.range_stop(error))?;
+    let range =
+        collect.range(new, old, || Ok(Vec::new())).map_err(|error| scene.range_stop(error))?;
     if let Some(old) = old {
-        let continues = new == old || range.commits.values().any(|commit| commit.parents.contains(&old));
+        let continues =
+            new == old || range.commits.values().any(|commit| commit.parents.contains(&old));
         if !continues {
             return Ok(vec![RefViolation::NotFastForward { old, new }.into()]);
         }
@@ -143,7 +150,11 @@ fn note(
     let had: BTreeSet<&[u8]> = before.iter().map(|(_, line)| line.as_slice()).collect();
     let gone = had.difference(&kept).count();
     if gone > 0 {
-        problems.removed.push(problem(id, 0, format!("{gone} of its {} lines would be gone", had.len())));
+        problems.removed.push(problem(
+            id,
+            0,
+            format!("{gone} of its {} lines would be gone", had.len()),
+        ));
     }
     for (number, line) in after.iter().filter(|(_, line)| !had.contains(line.as_slice())) {
         match notes {
@@ -155,7 +166,13 @@ fn note(
     Ok(())
 }
 
-fn approval(scene: &Scene<'_, '_>, id: ObjectId, number: usize, line: &[u8], problems: &mut Problems) {
+fn approval(
+    scene: &Scene<'_, '_>,
+    id: ObjectId,
+    number: usize,
+    line: &[u8],
+    problems: &mut Problems,
+) {
     let (signed, ref_name) = match SignedStatement::parse_note_line(line) {
         Ok(parsed) => parsed,
         Err(why) => return problems.malformed.push(problem(id, number, why.to_string())),
@@ -166,37 +183,52 @@ fn approval(scene: &Scene<'_, '_>, id: ObjectId, number: usize, line: &[u8], pro
     }
 }
 
-fn evidence_line(scene: &Scene<'_, '_>, id: ObjectId, number: usize, line: &[u8], problems: &mut Problems) -> Result<(), Stop> {
-    let malformed = |why: String| problem(id, number, why);
-    let envelope = match Envelope::parse(line) {
-        Ok(envelope) => envelope,
-        Err(why) => return Ok(problems.malformed.push(malformed(why))),
-    };
-    let statement = match Statement::parse(&envelope.payload) {
-        Ok(statement) => statement,
-        Err(why) => return Ok(problems.malformed.push(malformed(why))),
-    };
-    let predicate = match Predicate::read(&statement) {
-        Ok(predicate) => predicate,
-        Err(why) => return Ok(problems.malformed.push(malformed(why))),
+fn evidence_line(
+    scene: &Scene<'_, '_>,
+    id: ObjectId,
+    number: usize,
+    line: &[u8],
+    problems: &mut Problems,
+) -> Result<(), Stop> {
+    let parsed = Envelope::parse(line);
+    let read = parsed.as_ref().map_err(Clone::clone).and_then(|envelope| {
+        let statement = Statement::parse(&envelope.payload)?;
+        let predicate = Predicate::read(&statement)?;
+        Ok((envelope, statement, predicate))
+    });
+    let (envelope, statement, predicate) = match read {
+        Ok(read) => read,
+        Err(why) => {
+            problems.malformed.push(problem(id, number, why));
+            return Ok(());
+        }
     };
     if let Err(why) = subject(scene, id, &statement)? {
         problems.subject.push(problem(id, number, why));
     }
-    if let Err(why) = evidence::vouched(scene, &envelope, &predicate.kind, predicate.at) {
+    if let Err(why) = evidence::vouched(scene, envelope, &predicate.kind, predicate.at) {
         problems.untrusted.push(problem(id, number, why));
     }
     Ok(())
 }
 
 /// Says whether a statement speaks of the object that it is attached to, which must be there.
-fn subject(scene: &Scene<'_, '_>, id: ObjectId, statement: &Statement<'_>) -> Result<Result<(), String>, Stop> {
+fn subject(
+    scene: &Scene<'_, '_>,
+    id: ObjectId,
+    statement: &Statement<'_>,
+) -> Result<Result<(), String>, Stop> {
     let Scene { incoming, limits, .. } = *scene;
     let Some((kind, _)) = incoming.header(&id)? else {
-        return Ok(Err("the object is not on the server: push the commit first, to any branch".into()));
+        return Ok(Err(
+            "the object is not on the server: push the commit first, to any branch".into()
+        ));
     };
     let names = |algorithm: &str, digest: &str| {
-        statement.subjects.iter().any(|subject| subject.digest.get(algorithm).is_some_and(|named| named == digest))
+        statement
+            .subjects
+            .iter()
+            .any(|subject| subject.digest.get(algorithm).is_some_and(|named| named == digest))
     };
     let id_hex = id.to_hex().to_string();
     let spoken_of = match kind {
@@ -206,13 +238,19 @@ fn subject(scene: &Scene<'_, '_>, id: ObjectId, statement: &Statement<'_>) -> Re
             let tree = Ancestry::read(incoming, CommitId(id), limits, &mut buffer)?.tree;
             names("gitCommit", &id_hex) || names("gitTree", &tree.to_string())
         }
-        ObjectKind::Blob | ObjectKind::Tag => return Ok(Err(format!("the object is a {kind}, not a commit or tree"))),
+        ObjectKind::Blob | ObjectKind::Tag => {
+            return Ok(Err(format!("the object is a {kind}, not a commit or tree")));
+        }
     };
     Ok(if spoken_of { Ok(()) } else { Err(format!("its subject is not this {kind}")) })
 }
 
 /// Reports lie under their own SHA-256, so that nobody can exchange one.
-fn reports(scene: &Scene<'_, '_>, changed: &[ChangedPath], problems: &mut Problems) -> Result<(), Stop> {
+fn reports(
+    scene: &Scene<'_, '_>,
+    changed: &[ChangedPath],
+    problems: &mut Problems,
+) -> Result<(), Stop> {
     let Scene { incoming, limits, deadline, .. } = *scene;
     let mut sizes: BTreeMap<BlobId, Sha256> = BTreeMap::new();
     for changed in changed {
@@ -230,14 +268,23 @@ fn reports(scene: &Scene<'_, '_>, changed: &[ChangedPath], problems: &mut Proble
         let hex: String = path.chars().filter(|c| *c != '/').collect();
         let is_name = path.len() == 65 && path.as_bytes().get(2) == Some(&b'/') && hex.len() == 64;
         if !is_name || mode != Mode::File {
-            problems.malformed.push(problem(name(), 0, "a report is a plain file at <2 digits>/<62 digits> of its SHA-256"));
+            problems.malformed.push(problem(
+                name(),
+                0,
+                "a report is a plain file at <2 digits>/<62 digits> of its SHA-256",
+            ));
             continue;
         }
         let digest = match sizes.get(&BlobId(blob)) {
             Some(digest) => *digest,
             None => {
                 let mut bytes = Vec::new();
-                match incoming.read(&blob, ObjectKind::Blob, ("report-bytes", limits.report_bytes), &mut bytes) {
+                match incoming.read(
+                    &blob,
+                    ObjectKind::Blob,
+                    ("report-bytes", limits.report_bytes),
+                    &mut bytes,
+                ) {
                     Ok(bytes) => Sha256::of(bytes),
                     Err(ReadError::Fault(fault)) => {
                         problems.too_large.push(problem(name(), 0, fault.to_string()));
@@ -249,7 +296,11 @@ fn reports(scene: &Scene<'_, '_>, changed: &[ChangedPath], problems: &mut Proble
         };
         sizes.insert(BlobId(blob), digest);
         if digest.to_hex() != hex {
-            problems.malformed.push(problem(name(), 0, "the report does not have the SHA-256 that its path gives"));
+            problems.malformed.push(problem(
+                name(),
+                0,
+                "the report does not have the SHA-256 that its path gives",
+            ));
         }
     }
     Ok(())

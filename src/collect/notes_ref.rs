@@ -6,8 +6,8 @@ use super::Stop;
 use crate::id::{BlobId, CommitId, ObjectId, TreeId};
 use crate::limits::Limits;
 use crate::refname::RefName;
-use crate::repo::commit::Ancestry;
 use crate::repo::ReadError;
+use crate::repo::commit::Ancestry;
 use crate::repo::fault::{ObjectKind, Problem};
 use crate::repo::notes::NotesTree;
 use crate::repo::objects::{Incoming, Objects as _};
@@ -71,7 +71,12 @@ impl Notes {
     ///
     /// # Errors
     /// Its commit cannot be read.
-    pub fn open(incoming: &Incoming<'_>, tips: &NotesTips, notes: NotesRef, limits: &Limits) -> Result<Self, Stop> {
+    pub fn open(
+        incoming: &Incoming<'_>,
+        tips: &NotesTips,
+        notes: NotesRef,
+        limits: &Limits,
+    ) -> Result<Self, Stop> {
         let tree = match tips.0.get(&notes) {
             Some(tip) => {
                 let mut buffer = Vec::new();
@@ -86,7 +91,12 @@ impl Notes {
     ///
     /// # Errors
     /// The note cannot be read, or is larger than the limits allow.
-    pub fn lines(&self, incoming: &Incoming<'_>, id: &ObjectId, limits: &Limits) -> Result<Option<NoteLines>, Stop> {
+    pub fn lines(
+        &self,
+        incoming: &Incoming<'_>,
+        id: &ObjectId,
+        limits: &Limits,
+    ) -> Result<Option<NoteLines>, Stop> {
         let Some(tree) = &self.tree else { return Ok(None) };
         let Some(blob) = tree.find(incoming, id, limits)? else { return Ok(None) };
         Ok(Some(NoteLines { blob, lines: read_lines(incoming, blob, limits)? }))
@@ -96,7 +106,12 @@ impl Notes {
     ///
     /// # Errors
     /// The notes tree cannot be read.
-    pub fn find(&self, incoming: &Incoming<'_>, id: &ObjectId, limits: &Limits) -> Result<Option<BlobId>, Stop> {
+    pub fn find(
+        &self,
+        incoming: &Incoming<'_>,
+        id: &ObjectId,
+        limits: &Limits,
+    ) -> Result<Option<BlobId>, Stop> {
         match &self.tree {
             Some(tree) => Ok(tree.find(incoming, id, limits)?),
             None => Ok(None),
@@ -107,12 +122,25 @@ impl Notes {
     ///
     /// # Errors
     /// The tree cannot be read.
-    pub fn stored(&self, incoming: &Incoming<'_>, sha256: &str, limits: &Limits) -> Result<Option<BlobId>, Stop> {
-        let (Some(tree), Some((directory, rest))) = (&self.tree, sha256.split_at_checked(2)) else { return Ok(None) };
+    pub fn stored(
+        &self,
+        incoming: &Incoming<'_>,
+        sha256: &str,
+        limits: &Limits,
+    ) -> Result<Option<BlobId>, Stop> {
+        let (Some(tree), Some((directory, rest))) = (&self.tree, sha256.split_at_checked(2)) else {
+            return Ok(None);
+        };
         let root = Tree::read(incoming, tree.root(), limits)?;
-        let Some(entry) = root.find(directory.as_bytes()).filter(|entry| entry.mode == Mode::Tree) else { return Ok(None) };
+        let Some(entry) = root.find(directory.as_bytes()).filter(|entry| entry.mode == Mode::Tree)
+        else {
+            return Ok(None);
+        };
         let tree = Tree::read(incoming, TreeId(entry.id), limits)?;
-        Ok(tree.find(rest.as_bytes()).filter(|entry| entry.mode == Mode::File).map(|entry| BlobId(entry.id)))
+        Ok(tree
+            .find(rest.as_bytes())
+            .filter(|entry| entry.mode == Mode::File)
+            .map(|entry| BlobId(entry.id)))
     }
 }
 
@@ -136,7 +164,11 @@ pub enum LinesError {
 ///
 /// # Errors
 /// The note is too large, or cannot be read.
-pub fn read_lines(incoming: &Incoming<'_>, blob: BlobId, limits: &Limits) -> Result<Vec<(usize, Vec<u8>)>, LinesError> {
+pub fn read_lines(
+    incoming: &Incoming<'_>,
+    blob: BlobId,
+    limits: &Limits,
+) -> Result<Vec<(usize, Vec<u8>)>, LinesError> {
     let mut bytes = Vec::new();
     match incoming.read(&blob.0, ObjectKind::Blob, ("note-bytes", limits.note_bytes), &mut bytes) {
         Ok(_) => {}
@@ -151,12 +183,14 @@ pub fn read_lines(incoming: &Incoming<'_>, blob: BlobId, limits: &Limits) -> Res
             continue;
         }
         if lines.len() == limits.note_lines {
-            let why = format!("the note has more than {} lines (limits.note-lines)", limits.note_lines);
+            let why =
+                format!("the note has more than {} lines (limits.note-lines)", limits.note_lines);
             return Err(LinesError::TooLarge(why));
         }
         if line.len() > limits.note_line_bytes {
             let limit = limits.note_line_bytes;
-            let why = format!("line {} has more than {limit} bytes (limits.note-line-bytes)", at + 1);
+            let why =
+                format!("line {} has more than {limit} bytes (limits.note-line-bytes)", at + 1);
             return Err(LinesError::TooLarge(why));
         }
         lines.push((at + 1, line.to_vec()));
@@ -168,7 +202,8 @@ impl From<LinesError> for Stop {
     fn from(error: LinesError) -> Self {
         match error {
             LinesError::TooLarge(why) => {
-                let notes = vec![NoteProblem { annotated: "that counts here".into(), line: 0, why }];
+                let notes =
+                    vec![NoteProblem { annotated: "that counts here".into(), line: 0, why }];
                 Violation::from(NotesViolation::TooLarge { notes }).into()
             }
             LinesError::Stop(stop) => stop,

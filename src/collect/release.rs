@@ -5,13 +5,13 @@ use crate::gate::checklist::{Facts, Signer};
 use crate::id::{CommitId, ObjectId, TagId, TreeId};
 use crate::policy::structure::Role;
 use crate::refname::RefName;
-use crate::report::text::Foreign;
 use crate::repo::ReadError;
 use crate::repo::commit::Ancestry;
 use crate::repo::fault::ObjectKind;
 use crate::repo::objects::Objects as _;
 use crate::repo::tag::Tag;
 use crate::repo::tree::{Mode, Tree};
+use crate::report::text::Foreign;
 use crate::signature::{ArmourKind, Claim, Encoded, Namespace, dearmor_openpgp, dearmor_ssh};
 use crate::violation::{RefViolation, Violation};
 
@@ -19,14 +19,27 @@ use crate::violation::{RefViolation, Violation};
 ///
 /// # Errors
 /// It is no annotated tag, names another tag, or is of something other than a commit.
-pub fn read_tag(scene: &Scene<'_, '_>, name: &RefName, id: ObjectId) -> Result<(Tag, CommitId), Stop> {
+pub fn read_tag(
+    scene: &Scene<'_, '_>,
+    name: &RefName,
+    id: ObjectId,
+) -> Result<(Tag, CommitId), Stop> {
     let refuse = |violation: RefViolation| Err(Violation::from(violation).into());
     let kind = scene.incoming.header(&id)?.map(|(kind, _)| kind);
     match kind {
         Some(ObjectKind::Tag) => {}
         Some(ObjectKind::Commit) => return refuse(RefViolation::TagLightweight),
-        Some(kind @ (ObjectKind::Tree | ObjectKind::Blob)) => return refuse(RefViolation::TagTarget { kind }),
-        None => return Err(crate::repo::Fault { id, kind: ObjectKind::Tag, problem: crate::repo::fault::Problem::Missing }.into()),
+        Some(kind @ (ObjectKind::Tree | ObjectKind::Blob)) => {
+            return refuse(RefViolation::TagTarget { kind });
+        }
+        None => {
+            return Err(crate::repo::Fault {
+                id,
+                kind: ObjectKind::Tag,
+                problem: crate::repo::fault::Problem::Missing,
+            }
+            .into());
+        }
     }
     let tag = Tag::read(scene.incoming, TagId(id), scene.limits)?;
     if tag.target_kind != ObjectKind::Commit {
@@ -43,7 +56,13 @@ pub fn read_tag(scene: &Scene<'_, '_>, name: &RefName, id: ObjectId) -> Result<(
 ///
 /// # Errors
 /// The tagged commit cannot be read.
-pub fn facts(scene: &Scene<'_, '_>, name: &RefName, tag: &Tag, commit: CommitId, template: Option<&[u8]>) -> Result<Facts, Stop> {
+pub fn facts(
+    scene: &Scene<'_, '_>,
+    name: &RefName,
+    tag: &Tag,
+    commit: CommitId,
+    template: Option<&[u8]>,
+) -> Result<Facts, Stop> {
     let checklist = &scene.policy.config().checklist;
     let short = String::from_utf8_lossy(name.short()).into_owned();
     let path = checklist.document_of(&short).map(|path| path.as_str().to_owned());
@@ -86,7 +105,10 @@ fn read_file(scene: &Scene<'_, '_>, commit: CommitId, path: &str) -> Result<Docu
             continue;
         }
         if entry.mode != Mode::File {
-            return Ok(Document::Unfit(format!("it has mode {}, not that of a plain file", entry.mode.as_octal())));
+            return Ok(Document::Unfit(format!(
+                "it has mode {}, not that of a plain file",
+                entry.mode.as_octal()
+            )));
         }
         let limit = ("file-bytes", scene.limits.file_bytes);
         return match scene.incoming.read(&entry.id, ObjectKind::Blob, limit, &mut buffer) {
@@ -105,7 +127,9 @@ fn signer(scene: &Scene<'_, '_>, tag: &Tag) -> Signer {
     let bytes = match ArmourKind::detect(armour) {
         Some(ArmourKind::Ssh) => dearmor_ssh(armour),
         Some(ArmourKind::OpenPgp) => dearmor_openpgp(armour),
-        Some(ArmourKind::X509) => return Signer::Refused("X.509 signatures cannot be verified yet".into()),
+        Some(ArmourKind::X509) => {
+            return Signer::Refused("X.509 signatures cannot be verified yet".into());
+        }
         None => return Signer::Refused("the signature has no armour".into()),
     };
     let bytes = match bytes {
@@ -129,7 +153,10 @@ fn signer(scene: &Scene<'_, '_>, tag: &Tag) -> Signer {
             if may.into_iter().any(|principal| principal.id() == verified.principal()) {
                 Signer::ReleaseManager(verified.principal().clone())
             } else {
-                Signer::Refused(format!("{} signed it, who is no release manager", verified.principal()))
+                Signer::Refused(format!(
+                    "{} signed it, who is no release manager",
+                    verified.principal()
+                ))
             }
         }
         Err(problem) => Signer::Refused(problem.to_string()),

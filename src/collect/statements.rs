@@ -1,7 +1,9 @@
 //! Approvals and objections: found in trailers and notes, and verified.
 
 use super::Scene;
-use crate::evidence::approval::{ApprovalError, ChangeDigest, Decision, SignatureForm, SignedStatement};
+use crate::evidence::approval::{
+    ApprovalError, ChangeDigest, Decision, SignatureForm, SignedStatement,
+};
 use crate::evidence::change::{Binding, Place, StatementFact, StatementState, Verified};
 use crate::refname::RefName;
 use crate::report::text::Foreign;
@@ -26,10 +28,17 @@ pub fn verify(
     found: &Found,
     bind: impl FnOnce(&SignedStatement) -> Result<Binding, super::Stop>,
 ) -> Result<StatementFact, super::Stop> {
-    let fact = |decision, state| StatementFact { place: found.place.clone(), claimed_by: found.claimed_by.clone(), decision, state };
+    let fact = |decision, state| StatementFact {
+        place: found.place.clone(),
+        claimed_by: found.claimed_by.clone(),
+        decision,
+        state,
+    };
     let signed = match &found.read {
         Ok(signed) => signed,
-        Err(ApprovalError::Unsigned) => return Ok(fact(Decision::Approval, StatementState::Unsigned)),
+        Err(ApprovalError::Unsigned) => {
+            return Ok(fact(Decision::Approval, StatementState::Unsigned));
+        }
         Err(ApprovalError::Malformed(why)) => {
             return Ok(fact(Decision::Approval, StatementState::Malformed(why.clone())));
         }
@@ -57,7 +66,11 @@ pub fn verify(
 ///
 /// # Errors
 /// Says why the signature does not count.
-pub(super) fn check(scene: &Scene<'_, '_>, signed: &SignedStatement, payload: &[u8]) -> Result<(String, Option<bool>), String> {
+pub(super) fn check(
+    scene: &Scene<'_, '_>,
+    signed: &SignedStatement,
+    payload: &[u8],
+) -> Result<(String, Option<bool>), String> {
     let signature = match signed.form {
         SignatureForm::Ssh => Encoded::Ssh(&signed.signature),
         SignatureForm::OpenPgp => Encoded::OpenPgp(&signed.signature),

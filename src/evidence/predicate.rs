@@ -103,20 +103,29 @@ impl<'a> Predicate<'a> {
     pub fn read(statement: &Statement<'a>) -> Result<Self, String> {
         let annotated_kind = annotation(statement, |subject| subject.annotations.kind.as_ref())?;
         let kind = |default: Kind| match annotated_kind {
-            Some(text) => Kind::parse(text).ok_or_else(|| format!("{text:?} is no kind of evidence")),
+            Some(text) => {
+                Kind::parse(text).ok_or_else(|| format!("{text:?} is no kind of evidence"))
+            }
             None => Ok(default),
         };
         let at = annotation(statement, |subject| subject.annotations.at.as_ref())?;
         let raw = ReportSource::Predicate(statement.predicate.get().as_bytes());
         match statement.predicate_type.as_str() {
             REPORT_TYPE => Self::read_own(statement.predicate.get()),
-            SARIF_TYPE => Ok(Self { kind: kind(Kind::Sast)?, at: at.map(time).transpose()?, report: raw }),
-            other if other == CYCLONEDX_TYPE || other.strip_prefix(CYCLONEDX_TYPE).is_some_and(|v| v.starts_with("/v")) => {
+            SARIF_TYPE => {
+                Ok(Self { kind: kind(Kind::Sast)?, at: at.map(time).transpose()?, report: raw })
+            }
+            other
+                if other == CYCLONEDX_TYPE
+                    || other.strip_prefix(CYCLONEDX_TYPE).is_some_and(|v| v.starts_with("/v")) =>
+            {
                 Ok(Self { kind: kind(Kind::Sbom)?, at: at.map(time).transpose()?, report: raw })
             }
             other => {
                 let shown: String = other.chars().take(100).collect();
-                Err(format!("predicateType {shown:?} is not one of {REPORT_TYPE}, {SARIF_TYPE}, {CYCLONEDX_TYPE}"))
+                Err(format!(
+                    "predicateType {shown:?} is not one of {REPORT_TYPE}, {SARIF_TYPE}, {CYCLONEDX_TYPE}"
+                ))
             }
         }
     }
@@ -125,18 +134,26 @@ impl<'a> Predicate<'a> {
         if !json.trim_start().starts_with('{') {
             return Err("predicate is no JSON object".into());
         }
-        let wire: Wire = serde_json::from_str(json).map_err(|error| format!("predicate: {error}"))?;
-        let kind = Kind::parse(&wire.kind).ok_or_else(|| format!("{:?} is no kind of evidence", wire.kind))?;
-        let sha256 = sha256(&wire.report.digest.sha256).ok_or("report.digest.sha256 is not 64 hex digits")?;
+        let wire: Wire =
+            serde_json::from_str(json).map_err(|error| format!("predicate: {error}"))?;
+        let kind = Kind::parse(&wire.kind)
+            .ok_or_else(|| format!("{:?} is no kind of evidence", wire.kind))?;
+        let sha256 = sha256(&wire.report.digest.sha256)
+            .ok_or("report.digest.sha256 is not 64 hex digits")?;
         let blob = match &wire.report.digest.git_blob {
-            Some(hex) => Some(BlobId::from_hex(hex.as_bytes()).ok_or("report.digest.gitBlob is no blob id")?),
+            Some(hex) => Some(
+                BlobId::from_hex(hex.as_bytes()).ok_or("report.digest.gitBlob is no blob id")?,
+            ),
             None => None,
         };
         let report = match wire.report.content {
             Some(content) => {
                 let bytes = STANDARD.decode(content).map_err(|_| "report.content is not base64")?;
                 if Sha256::of(&bytes) != sha256 {
-                    return Err("report.content does not have the digest that report.digest.sha256 gives".into());
+                    return Err(
+                        "report.content does not have the digest that report.digest.sha256 gives"
+                            .into(),
+                    );
                 }
                 ReportSource::Content(bytes)
             }
@@ -243,7 +260,8 @@ mod tests {
     fn statement(form: Form, report: &[u8]) -> Vec<u8> {
         let digests = [("gitCommit", "a".repeat(40)), ("gitTree", "b".repeat(40))];
         let kind = Kind::parse("tests:unit").expect("a kind");
-        write(&digests, &kind, AT.parse().expect("a time"), "application/xml", report, form).expect("UTF-8")
+        write(&digests, &kind, AT.parse().expect("a time"), "application/xml", report, form)
+            .expect("UTF-8")
     }
 
     #[test]
@@ -255,7 +273,10 @@ mod tests {
             let statement = Statement::parse(&payload).expect("a statement");
             assert_eq!(statement.subjects[0].digest["gitTree"], "b".repeat(40));
             let predicate = Predicate::read(&statement).expect("a predicate");
-            assert_eq!((predicate.kind.to_string().as_str(), predicate.at), ("tests:unit", Some(AT.parse().expect("a time"))));
+            assert_eq!(
+                (predicate.kind.to_string().as_str(), predicate.at),
+                ("tests:unit", Some(AT.parse().expect("a time")))
+            );
             match (form, predicate.report) {
                 (Form::Native(_), ReportSource::Predicate(bytes)) => assert_eq!(bytes, report),
                 (Form::Embedded, ReportSource::Content(bytes)) => assert_eq!(bytes, report),
@@ -277,7 +298,10 @@ mod tests {
             ("no time", good.replace(&format!(r#""at":"{AT}","#), "")),
             ("no kind of evidence", good.replace("tests:unit", "tests:")),
             ("digest", good.replace(r#""sha256":""#, r#""sha256":"0"#)),
-            ("other content", good.replace(&STANDARD.encode(b"<testsuites/>"), &STANDARD.encode(b"<other/>"))),
+            (
+                "other content",
+                good.replace(&STANDARD.encode(b"<testsuites/>"), &STANDARD.encode(b"<other/>")),
+            ),
         ] {
             let statement = Statement::parse(text.as_bytes()).expect(what);
             assert!(Predicate::read(&statement).is_err(), "{what}: {text}");
@@ -286,7 +310,10 @@ mod tests {
 
     #[test]
     fn a_native_report_without_annotations_has_its_usual_kind_and_no_time() {
-        let text = format!(r#"{{"_type":"{}","subject":[{{"digest":{{}}}}],"predicateType":"{CYCLONEDX_TYPE}/v1.6","predicate":{{}}}}"#, super::super::dsse::STATEMENT_TYPE);
+        let text = format!(
+            r#"{{"_type":"{}","subject":[{{"digest":{{}}}}],"predicateType":"{CYCLONEDX_TYPE}/v1.6","predicate":{{}}}}"#,
+            super::super::dsse::STATEMENT_TYPE
+        );
         let statement = Statement::parse(text.as_bytes()).expect("a statement");
         let predicate = Predicate::read(&statement).expect("a predicate");
         assert_eq!((predicate.kind, predicate.at), (Kind::Sbom, None));

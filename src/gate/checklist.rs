@@ -38,7 +38,10 @@ pub enum Signer {
 #[must_use]
 pub fn evaluate(policy: &Policy, facts: &Facts, now: Timestamp) -> Outcome {
     let checklist = &policy.config().checklist;
-    let clause = format!("checklist, {} complete and the tag signed by a release manager", checklist.document.as_str());
+    let clause = format!(
+        "checklist, {} complete and the tag signed by a release manager",
+        checklist.document.as_str()
+    );
     let heading = policy.structure().heading_line(Section::ReleaseManagers);
     let origins = std::iter::once(checklist.document.origin.to_string())
         .chain(heading.map(|line| format!("{}:{line}", structure::FILE)));
@@ -48,8 +51,11 @@ pub fn evaluate(policy: &Policy, facts: &Facts, now: Timestamp) -> Outcome {
         Signer::Unsigned => outcome.violations.push(ChecklistViolation::TagUnsigned.into()),
         Signer::Refused(why) => {
             let could = policy.structure().holders(Role::ReleaseManager, now);
-            let could = could.map(|p| Person { id: p.id().clone(), name: p.name().to_owned() }).collect();
-            outcome.violations.push(ChecklistViolation::TagSigner { why: why.clone(), could }.into());
+            let could =
+                could.map(|p| Person { id: p.id().clone(), name: p.name().to_owned() }).collect();
+            outcome
+                .violations
+                .push(ChecklistViolation::TagSigner { why: why.clone(), could }.into());
         }
     }
     let path = facts.path.clone();
@@ -62,11 +68,18 @@ pub fn evaluate(policy: &Policy, facts: &Facts, now: Timestamp) -> Outcome {
         }
         (Some(_), None, None) => {
             let template = checklist.template.as_str();
-            open(0, OpenItemKind::Unreadable(format!("its template {template} is not on the trusted side")))
+            open(
+                0,
+                OpenItemKind::Unreadable(format!(
+                    "its template {template} is not on the trusted side"
+                )),
+            )
         }
         (Some(document), None, Some(template)) => match Template::parse(template, checklist) {
             Ok(template) => open_items(&template, document, checklist),
-            Err(why) => open(0, OpenItemKind::Unreadable(format!("its template cannot be used: {why}"))),
+            Err(why) => {
+                open(0, OpenItemKind::Unreadable(format!("its template cannot be used: {why}")))
+            }
         },
     };
     if !open.is_empty() {

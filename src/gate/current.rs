@@ -44,7 +44,11 @@ pub(super) enum Gap {
 
 impl Current<'_> {
     pub(super) fn id(&self) -> EvidenceId {
-        EvidenceId { kind: self.kind.to_string(), by: self.by.clone(), place: self.fact.place.clone() }
+        EvidenceId {
+            kind: self.kind.to_string(),
+            by: self.by.clone(),
+            place: self.fact.place.clone(),
+        }
     }
 }
 
@@ -70,17 +74,25 @@ pub(super) fn current(evidence: &CommitEvidence) -> Vec<Current<'_>> {
         })
         .collect();
     let tools = |current: &Current<'_>| {
-        let mut names: Vec<String> = current.report.tools.iter().map(|tool| tool.name.clone()).collect();
+        let mut names: Vec<String> =
+            current.report.tools.iter().map(|tool| tool.name.clone()).collect();
         names.sort();
         names
     };
     let is_replaced = |old: &Current<'_>| {
         authentic.iter().any(|new| {
-            new.at > old.at && (new.kind, new.by, new.report.format) == (old.kind, old.by, old.report.format) && tools(new) == tools(old)
+            new.at > old.at
+                && (new.kind, new.by, new.report.format) == (old.kind, old.by, old.report.format)
+                && tools(new) == tools(old)
         })
     };
     let replaced: Vec<bool> = authentic.iter().map(is_replaced).collect();
-    authentic.into_iter().zip(replaced).filter(|(_, replaced)| !replaced).map(|(current, _)| current).collect()
+    authentic
+        .into_iter()
+        .zip(replaced)
+        .filter(|(_, replaced)| !replaced)
+        .map(|(current, _)| current)
+        .collect()
 }
 
 /// Says whether evidence of `kind` stands for a commit.
@@ -96,7 +108,8 @@ pub(super) fn stands(
     if let Some(why) = &evidence.unreadable {
         return Err(Gap::Malformed(why.clone()));
     }
-    let of_kind: Vec<&Current<'_>> = current.iter().filter(|current| current.kind == kind).collect();
+    let of_kind: Vec<&Current<'_>> =
+        current.iter().filter(|current| current.kind == kind).collect();
     if let Some(gap) = unreadable(evidence, kind, &of_kind) {
         return Err(gap);
     }
@@ -107,13 +120,17 @@ pub(super) fn stands(
             Err(gap) => nearest = nearest.min(gap),
         }
     }
-    for fact in evidence.items.iter().filter(|fact| fact.kind.as_ref().is_none_or(|k| k == kind)) {
-        nearest = nearest.min(match &fact.state {
+    let misses = evidence.items.iter().filter(|fact| fact.kind.as_ref().is_none_or(|k| k == kind));
+    for fact in misses {
+        let gap = match &fact.state {
             EvidenceState::Malformed(why) => Gap::Malformed(why.clone()),
             EvidenceState::Untrusted(why) => Gap::Untrusted(why.clone()),
-            EvidenceState::WrongSubject { names, .. } => Gap::WrongSubject(format!("it speaks of {}", names.join(", "))),
+            EvidenceState::WrongSubject { names, .. } => {
+                Gap::WrongSubject(format!("it speaks of {}", names.join(", ")))
+            }
             EvidenceState::Unreadable { .. } | EvidenceState::Authentic { .. } => continue,
-        });
+        };
+        nearest = nearest.min(gap);
     }
     Err(nearest)
 }
@@ -121,15 +138,17 @@ pub(super) fn stands(
 /// A report that somebody permitted vouches for and that cannot be read stands in
 /// the way, unless the same signer has attested a newer one: it may hold findings.
 fn unreadable(evidence: &CommitEvidence, kind: &Kind, of_kind: &[&Current<'_>]) -> Option<Gap> {
-    evidence.items.iter().filter(|fact| fact.kind.as_ref() == Some(kind)).find_map(|fact| match &fact.state {
-        EvidenceState::Unreadable { by, at, why } => {
-            let replaced = of_kind.iter().any(|current| current.by == by && current.at > *at);
-            (!replaced).then(|| Gap::Malformed(why.clone()))
+    evidence.items.iter().filter(|fact| fact.kind.as_ref() == Some(kind)).find_map(|fact| {
+        match &fact.state {
+            EvidenceState::Unreadable { by, at, why } => {
+                let replaced = of_kind.iter().any(|current| current.by == by && current.at > *at);
+                (!replaced).then(|| Gap::Malformed(why.clone()))
+            }
+            EvidenceState::Malformed(_)
+            | EvidenceState::Untrusted(_)
+            | EvidenceState::WrongSubject { .. }
+            | EvidenceState::Authentic { .. } => None,
         }
-        EvidenceState::Malformed(_)
-        | EvidenceState::Untrusted(_)
-        | EvidenceState::WrongSubject { .. }
-        | EvidenceState::Authentic { .. } => None,
     })
 }
 
@@ -137,11 +156,13 @@ fn stands_alone(current: &Current<'_>, kind: &Kind, demands: &Demands) -> Result
     if let Err(why) = current.report.supports(kind, &demands.requirements) {
         let text = why.to_string();
         return Err(match why {
-            Unsuitable::ExecutionFailed { .. } | Unsuitable::ToolErrors { .. } => Gap::Incomplete(text),
-            Unsuitable::TooFewComponents { .. } | Unsuitable::NoTestRan { .. } => Gap::Empty(text),
-            Unsuitable::Format { .. } | Unsuitable::NoVulnerabilityStatement | Unsuitable::LinterReport { .. } => {
-                Gap::Malformed(text)
+            Unsuitable::ExecutionFailed { .. } | Unsuitable::ToolErrors { .. } => {
+                Gap::Incomplete(text)
             }
+            Unsuitable::TooFewComponents { .. } | Unsuitable::NoTestRan { .. } => Gap::Empty(text),
+            Unsuitable::Format { .. }
+            | Unsuitable::NoVulnerabilityStatement
+            | Unsuitable::LinterReport { .. } => Gap::Malformed(text),
         });
     }
     let Some(at) = current.at else {
@@ -154,7 +175,9 @@ fn stands_alone(current: &Current<'_>, kind: &Kind, demands: &Demands) -> Result
     if age > demands.max_age {
         let (age, limit) = (age.as_hours() / 24, demands.max_age.as_hours() / 24);
         let date = at.strftime("%Y-%m-%d");
-        return Err(Gap::Stale(format!("it is of {date}, {age} days old; at most {limit} days are allowed")));
+        return Err(Gap::Stale(format!(
+            "it is of {date}, {age} days old; at most {limit} days are allowed"
+        )));
     }
     Ok(())
 }
@@ -165,11 +188,15 @@ pub(super) fn gaps(
     found: &[(usize, &Kind, Gap)],
     of_sort: impl Fn(&Gap) -> Option<Option<&String>>,
 ) -> Option<crate::violation::EvidenceGap> {
-    let mut by_commit: std::collections::BTreeMap<usize, Vec<crate::violation::KindGap>> = Default::default();
+    let mut by_commit: std::collections::BTreeMap<usize, Vec<crate::violation::KindGap>> =
+        Default::default();
     for (at, kind, gap) in found {
         if let Some(why) = of_sort(gap) {
             let why = why.cloned();
-            by_commit.entry(*at).or_default().push(crate::violation::KindGap { kind: Some((*kind).clone()), why });
+            by_commit
+                .entry(*at)
+                .or_default()
+                .push(crate::violation::KindGap { kind: Some((*kind).clone()), why });
         }
     }
     if by_commit.is_empty() {

@@ -19,7 +19,6 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::clock::Timestamp;
-use crate::evidence::approval::Decision;
 use crate::evidence::attestation::EvidenceId;
 use crate::evidence::change::{CommitLabel, Landing, Unit};
 use crate::id::CommitId;
@@ -29,7 +28,9 @@ use crate::policy::structure::{self, Role, Section};
 use crate::principal::PrincipalId;
 use crate::report::text::Foreign;
 use crate::verdict::{Outcome, Rule};
-use crate::violation::{Missing, Person, ReviewGap, ReviewViolation, Said, Standing, UnsignedCommit};
+use crate::violation::{
+    Missing, Person, ReviewGap, ReviewViolation, Said, Standing, UnsignedCommit,
+};
 
 use assign::Needs;
 use weigh::{Voice, weigh};
@@ -66,9 +67,10 @@ pub fn evaluate(policy: &Policy, facts: &Facts, now: Timestamp) -> Outcome {
         let paths = submodules.into_iter().map(Foreign::from).collect();
         outcome.violations.push(ReviewViolation::SubmoduleChanged { paths }.into());
     }
-    let assessed: Vec<Assessed<'_>> = facts.units.iter().map(|unit| Assessed::new(policy, unit, now)).collect();
+    let assessed: Vec<Assessed<'_>> =
+        facts.units.iter().map(|unit| Assessed::new(policy, unit, now)).collect();
     for assessed in assessed.iter().filter(|assessed| assessed.rejected) {
-        let gap = assessed.gap(policy, facts);
+        let gap = assessed.gap(facts);
         outcome.violations.push(ReviewViolation::Rejected { gap }.into());
     }
     match cover(facts.landings.len(), &assessed) {
@@ -77,7 +79,7 @@ pub fn evaluate(policy: &Policy, facts: &Facts, now: Timestamp) -> Outcome {
         }
         Err(uncovered) => {
             for unit in to_report(&uncovered, facts.landings.len(), &assessed) {
-                outcome.violations.push(unit.violation(policy, facts).into());
+                outcome.violations.push(unit.violation(facts).into());
             }
         }
     }
@@ -124,8 +126,9 @@ impl<'a> Assessed<'a> {
         let own: Vec<Voice> = weighed.iter().filter_map(|w| w.own_work.clone()).collect();
         let missing = needs.missing(policy, unit, &voices, now);
         let with_own: Vec<Voice> = voices.iter().cloned().chain(own.iter().cloned()).collect();
-        let own_work_would_do =
-            !missing.is_empty() && !own.is_empty() && needs.missing(policy, unit, &with_own, now).is_empty();
+        let own_work_would_do = !missing.is_empty()
+            && !own.is_empty()
+            && needs.missing(policy, unit, &with_own, now).is_empty();
         let said: Vec<Said> = weighed.into_iter().map(|w| w.said).collect();
         let rejected = said.iter().any(|said| matches!(said.standing, Standing::Rejects { .. }));
         Self { unit, said, voices, needs, missing, own_work_would_do, rejected }
@@ -152,9 +155,10 @@ impl<'a> Assessed<'a> {
             .collect()
     }
 
-    fn gap(&self, policy: &Policy, facts: &Facts) -> ReviewGap {
+    fn gap(&self, facts: &Facts) -> ReviewGap {
         let landings = facts.landings.get(self.unit.landings.clone()).unwrap_or_default();
-        let commits: Vec<CommitLabel> = landings.iter().rev().map(|landing| landing.commit.clone()).collect();
+        let commits: Vec<CommitLabel> =
+            landings.iter().rev().map(|landing| landing.commit.clone()).collect();
         let look_alikes: Vec<(CommitId, usize)> = landings
             .iter()
             .flat_map(|landing| landing.look_alikes.iter().map(|line| (landing.commit.id, *line)))
@@ -173,8 +177,8 @@ impl<'a> Assessed<'a> {
     }
 
     /// Returns the violation that names what is missing most precisely.
-    fn violation(&self, policy: &Policy, facts: &Facts) -> ReviewViolation {
-        let gap = self.gap(policy, facts);
+    fn violation(&self, facts: &Facts) -> ReviewViolation {
+        let gap = self.gap(facts);
         if self.own_work_would_do {
             return ReviewViolation::SelfApproved { gap };
         }
@@ -183,7 +187,9 @@ impl<'a> Assessed<'a> {
             ReviewViolation::ThresholdMissing { gap }
         } else if all(|m| matches!(m, Missing::Reviewer { .. })) {
             ReviewViolation::ReviewerMissing { gap }
-        } else if all(|m| matches!(m, Missing::Maintainers { .. } | Missing::SecondMaintainer { .. })) {
+        } else if all(|m| {
+            matches!(m, Missing::Maintainers { .. } | Missing::SecondMaintainer { .. })
+        }) {
             ReviewViolation::MaintainerMissing { gap }
         } else {
             ReviewViolation::ApprovalMissing { gap }
@@ -192,7 +198,10 @@ impl<'a> Assessed<'a> {
 }
 
 /// Covers the chain with satisfied units, or returns the landings that nothing covers.
-fn cover<'a, 'u>(len: usize, assessed: &'a [Assessed<'u>]) -> Result<Vec<&'a Assessed<'u>>, Vec<Range<usize>>> {
+fn cover<'a, 'u>(
+    len: usize,
+    assessed: &'a [Assessed<'u>],
+) -> Result<Vec<&'a Assessed<'u>>, Vec<Range<usize>>> {
     // For each position, the unit that ends there and begins where the chain is covered.
     let mut reached: Vec<Option<&Assessed<'_>>> = vec![None; len + 1];
     let mut covered = vec![false; len + 1];
@@ -201,7 +210,9 @@ fn cover<'a, 'u>(len: usize, assessed: &'a [Assessed<'u>]) -> Result<Vec<&'a Ass
     }
     for end in 1..=len {
         let unit = assessed.iter().find(|a| {
-            a.unit.landings.end == end && a.is_satisfied() && covered.get(a.unit.landings.start) == Some(&true)
+            a.unit.landings.end == end
+                && a.is_satisfied()
+                && covered.get(a.unit.landings.start) == Some(&true)
         });
         if let (Some(slot), Some(flag)) = (reached.get_mut(end), covered.get_mut(end)) {
             *slot = unit;
@@ -218,7 +229,8 @@ fn cover<'a, 'u>(len: usize, assessed: &'a [Assessed<'u>]) -> Result<Vec<&'a Ass
         return Ok(used);
     }
     // What no satisfied unit covers, wherever it begins; neighbours are joined.
-    let is_covered = |at: usize| assessed.iter().any(|a| a.is_satisfied() && a.unit.landings.contains(&at));
+    let is_covered =
+        |at: usize| assessed.iter().any(|a| a.is_satisfied() && a.unit.landings.contains(&at));
     let mut gaps: Vec<Range<usize>> = Vec::new();
     for at in (0..len).filter(|at| !is_covered(*at)) {
         match gaps.last_mut() {
@@ -235,11 +247,16 @@ fn cover<'a, 'u>(len: usize, assessed: &'a [Assessed<'u>]) -> Result<Vec<&'a Ass
 
 /// Returns the units that tell best what is missing: the whole gap if somebody
 /// spoke about it or nobody about any part, else its landings one by one.
-fn to_report<'a, 'u>(gaps: &[Range<usize>], len: usize, assessed: &'a [Assessed<'u>]) -> Vec<&'a Assessed<'u>> {
+fn to_report<'a, 'u>(
+    gaps: &[Range<usize>],
+    len: usize,
+    assessed: &'a [Assessed<'u>],
+) -> Vec<&'a Assessed<'u>> {
     let unit = |range: &Range<usize>| assessed.iter().find(|a| a.unit.landings == *range);
     let mut report = Vec::new();
     for gap in gaps {
-        let singles: Vec<&Assessed<'_>> = gap.clone().filter_map(|at| unit(&(at..at + 1))).collect();
+        let singles: Vec<&Assessed<'_>> =
+            gap.clone().filter_map(|at| unit(&(at..at + 1))).collect();
         let spoken = |a: &Assessed<'_>| a.said.len();
         let best_single = singles.iter().map(|a| spoken(a)).max().unwrap_or(0);
         let whole = unit(gap).or_else(|| if gap.len() == len { unit(&(0..len)) } else { None });
@@ -257,7 +274,11 @@ fn first<T: Clone>(all: &[T]) -> Vec<T> {
 }
 
 /// Returns those holders of a role who could still help.
-fn people<'a>(policy: &'a Policy, ids: impl Iterator<Item = &'a PrincipalId>, not: &BTreeSet<&PrincipalId>) -> Vec<Person> {
+fn people<'a>(
+    policy: &'a Policy,
+    ids: impl Iterator<Item = &'a PrincipalId>,
+    not: &BTreeSet<&PrincipalId>,
+) -> Vec<Person> {
     ids.filter(|id| !not.contains(id))
         .filter_map(|id| policy.structure().principal(id))
         .map(|principal| Person { id: principal.id().clone(), name: principal.name().to_owned() })
@@ -265,15 +286,11 @@ fn people<'a>(policy: &'a Policy, ids: impl Iterator<Item = &'a PrincipalId>, no
 }
 
 fn maintainers(policy: &Policy, now: Timestamp) -> BTreeSet<PrincipalId> {
-    policy.structure().holders(Role::Maintainer, now).map(|principal| principal.id().clone()).collect()
-}
-
-/// Says whether a statement is one that could let the change land.
-fn is_approval(decision: Decision) -> bool {
-    match decision {
-        Decision::Approval => true,
-        Decision::Rejection | Decision::Withdrawal => false,
-    }
+    policy
+        .structure()
+        .holders(Role::Maintainer, now)
+        .map(|principal| principal.id().clone())
+        .collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::evidence::attestation::CommitEvidence;
 use crate::evidence::kind::Kind;
 use crate::evidence::report::{Finding, Incomplete, Location, Requirements};
-use crate::evidence::severity::Rating;
+use crate::evidence::severity::{Rating, Severity};
 use crate::policy::{Policy, config};
 use crate::report::text::Foreign;
 use crate::verdict::{Outcome, Rule};
@@ -42,7 +42,9 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
         for kind in scan.require.iter() {
             match stands(evidence, &current, kind, &demands) {
                 Ok(()) => {
-                    outcome.rests_on.extend(current.iter().filter(|c| c.kind == kind).map(Current::id));
+                    outcome
+                        .rests_on
+                        .extend(current.iter().filter(|c| c.kind == kind).map(Current::id));
                 }
                 Err(gap) => found.push((at, kind, gap)),
             }
@@ -51,10 +53,15 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
             unlisted += blocking(policy, current, evidence, &mut open);
         }
     }
-    let mut push = |of: fn(&Gap) -> Option<Option<&String>>, violation: fn(crate::violation::EvidenceGap) -> ScanViolation| {
-        outcome.violations.extend(gaps(commits, &found, of).map(|gap| violation(gap).into()));
-    };
-    push(|gap| matches!(gap, Gap::Missing).then_some(None), |gap| ScanViolation::EvidenceMissing { gap });
+    let mut push =
+        |of: fn(&Gap) -> Option<Option<&String>>,
+         violation: fn(crate::violation::EvidenceGap) -> ScanViolation| {
+            outcome.violations.extend(gaps(commits, &found, of).map(|gap| violation(gap).into()));
+        };
+    push(
+        |gap| matches!(gap, Gap::Missing).then_some(None),
+        |gap| ScanViolation::EvidenceMissing { gap },
+    );
     push(
         |gap| if let Gap::Malformed(why) = gap { Some(Some(why)) } else { None },
         |gap| ScanViolation::EvidenceMalformed { gap },
@@ -67,8 +74,14 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
         |gap| if let Gap::Untrusted(why) = gap { Some(Some(why)) } else { None },
         |gap| ScanViolation::EvidenceUntrusted { gap },
     );
-    push(|gap| if let Gap::Stale(why) = gap { Some(Some(why)) } else { None }, |gap| ScanViolation::EvidenceStale { gap });
-    push(|gap| if let Gap::Empty(why) = gap { Some(Some(why)) } else { None }, |gap| ScanViolation::EvidenceEmpty { gap });
+    push(
+        |gap| if let Gap::Stale(why) = gap { Some(Some(why)) } else { None },
+        |gap| ScanViolation::EvidenceStale { gap },
+    );
+    push(
+        |gap| if let Gap::Empty(why) = gap { Some(Some(why)) } else { None },
+        |gap| ScanViolation::EvidenceEmpty { gap },
+    );
     push(
         |gap| if let Gap::Incomplete(why) = gap { Some(Some(why)) } else { None },
         |gap| ScanViolation::EvidenceIncomplete { gap },
@@ -101,8 +114,13 @@ fn blocking(
         }
         let location = location(finding);
         let kind = current.kind.to_string();
-        let key =
-            (std::cmp::Reverse(rank(finding.rating)), finding.rule.clone(), location.clone(), kind.clone(), finding.fingerprint.clone());
+        let key = (
+            std::cmp::Reverse(rank(finding.rating)),
+            finding.rule.clone(),
+            location.clone(),
+            kind.clone(),
+            finding.fingerprint.clone(),
+        );
         let entry = open.entry(key).or_insert_with(|| OpenFinding {
             severity: finding.rating.to_string(),
             rule: Foreign::from(&finding.rule),
@@ -118,7 +136,13 @@ fn blocking(
             entry.commits.push(evidence.commit.id);
         }
     }
-    Rating::ALL.into_iter().filter(|rating| blocks(scan, *rating)).map(|rating| current.report.unlisted.of(rating)).sum()
+    Severity::ALL
+        .into_iter()
+        .map(Rating::Known)
+        .chain([Rating::Unknown])
+        .filter(|rating| blocks(scan, *rating))
+        .map(|rating| current.report.unlisted.of(rating))
+        .sum()
 }
 
 /// Says whether a finding of that rating keeps a commit from landing.

@@ -18,7 +18,8 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
     let names: Vec<&str> = tests.suites.iter().map(|suite| suite.as_str()).collect();
     let clause = format!("tests, suites {} pass on what lands", names.join(", "));
     let mut outcome = Outcome::of(Rule { clause, origins: vec![tests.suites.origin.to_string()] });
-    let demands = Demands { max_age: tests.max_age.duration(), requirements: Requirements::default(), now };
+    let demands =
+        Demands { max_age: tests.max_age.duration(), requirements: Requirements::default(), now };
     let mut found: Vec<(usize, &Kind, Gap)> = Vec::new();
     let mut failed: Vec<FailedSuite> = Vec::new();
     for (at, evidence) in commits.iter().enumerate() {
@@ -45,12 +46,23 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
             }
         }
     }
-    let mut push = |of: fn(&Gap) -> Option<Option<&String>>, violation: fn(crate::violation::EvidenceGap) -> TestsViolation| {
-        outcome.violations.extend(gaps(commits, &found, of).map(|gap| violation(gap).into()));
-    };
-    push(|gap| matches!(gap, Gap::Missing).then_some(None), |gap| TestsViolation::EvidenceMissing { gap });
+    let mut push =
+        |of: fn(&Gap) -> Option<Option<&String>>,
+         violation: fn(crate::violation::EvidenceGap) -> TestsViolation| {
+            outcome.violations.extend(gaps(commits, &found, of).map(|gap| violation(gap).into()));
+        };
     push(
-        |gap| if let Gap::Malformed(why) | Gap::Incomplete(why) = gap { Some(Some(why)) } else { None },
+        |gap| matches!(gap, Gap::Missing).then_some(None),
+        |gap| TestsViolation::EvidenceMissing { gap },
+    );
+    push(
+        |gap| {
+            if let Gap::Malformed(why) | Gap::Incomplete(why) = gap {
+                Some(Some(why))
+            } else {
+                None
+            }
+        },
         |gap| TestsViolation::EvidenceMalformed { gap },
     );
     push(
@@ -61,8 +73,14 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
         |gap| if let Gap::Untrusted(why) = gap { Some(Some(why)) } else { None },
         |gap| TestsViolation::EvidenceUntrusted { gap },
     );
-    push(|gap| if let Gap::Stale(why) = gap { Some(Some(why)) } else { None }, |gap| TestsViolation::EvidenceStale { gap });
-    push(|gap| if let Gap::Empty(why) = gap { Some(Some(why)) } else { None }, |gap| TestsViolation::EvidenceEmpty { gap });
+    push(
+        |gap| if let Gap::Stale(why) = gap { Some(Some(why)) } else { None },
+        |gap| TestsViolation::EvidenceStale { gap },
+    );
+    push(
+        |gap| if let Gap::Empty(why) = gap { Some(Some(why)) } else { None },
+        |gap| TestsViolation::EvidenceEmpty { gap },
+    );
     if !failed.is_empty() {
         outcome.violations.push(TestsViolation::Failed { suites: failed }.into());
     }

@@ -17,20 +17,28 @@ use crate::repo::commit::Commit;
 use crate::repo::objects::{Incoming, Objects as _};
 use crate::settings::TrustRoot;
 use crate::signature::key::KeyRef;
-use crate::signature::{ArmourKind, Claim, Encoded, KeyRing, Namespace, dearmor_openpgp, dearmor_ssh};
+use crate::signature::{
+    ArmourKind, Claim, Encoded, KeyRing, Namespace, dearmor_openpgp, dearmor_ssh,
+};
 use crate::snapshot::{self, Snapshot, Void};
 use crate::verdict::{Outcome, Verdict};
 use crate::violation::{RefViolation, TrustViolation, Violation};
 
 impl Judge<'_> {
     /// Judges a push to a repository in which nobody is trusted yet.
-    pub(super) fn bootstrap(&self, mut named: Vec<Named>, trust_ref: &RefName, anchor: Option<CommitId>) -> Result<Verdict> {
+    pub(super) fn bootstrap(
+        &self,
+        mut named: Vec<Named>,
+        trust_ref: &RefName,
+        anchor: Option<CommitId>,
+    ) -> Result<Verdict> {
         let built_in = built_in();
         let mut matters = false;
         for named in &mut named {
             if named.subject == Subject::Unprotected {
                 let is_trust_ref = named.inner == *trust_ref;
-                let gates = built_in.as_ref().and_then(|config| config.gates_for(named.inner.as_bytes()));
+                let gates =
+                    built_in.as_ref().and_then(|config| config.gates_for(named.inner.as_bytes()));
                 if is_trust_ref || gates.is_some() {
                     named.subject = Subject::Branch(gates.unwrap_or_default());
                 }
@@ -40,8 +48,11 @@ impl Judge<'_> {
         if !matters {
             return Ok(self.decide(None, None, named));
         }
-        let Some(root) = &self.repository.settings.trust_root else { return Err(snapshot::no_anchor(trust_ref, anchor)) };
-        let incoming = Incoming::open(self.repository.quarantine.as_deref(), &self.repository.trusted)?;
+        let Some(root) = &self.repository.settings.trust_root else {
+            return Err(snapshot::no_anchor(trust_ref, anchor));
+        };
+        let incoming =
+            Incoming::open(self.repository.quarantine.as_deref(), &self.repository.trusted)?;
         let mut source = None;
         let mut repository = None;
         for named in &mut named {
@@ -53,8 +64,13 @@ impl Judge<'_> {
                 named.judgement.guards.push(unmet(root, found));
                 continue;
             }
-            if let Some((snapshot, outcomes)) = self.root(&incoming, named, root, trust_ref, anchor)? {
-                source = Some(Source { ref_name: trust_ref.to_string(), commit_id: snapshot.policy.source().commit_id.clone() });
+            if let Some((snapshot, outcomes)) =
+                self.root(&incoming, named, root, trust_ref, anchor)?
+            {
+                source = Some(Source {
+                    ref_name: trust_ref.to_string(),
+                    commit_id: snapshot.policy.source().commit_id.clone(),
+                });
                 repository = Some(snapshot.policy.config().repository.to_string());
                 named.judgement.guards.extend(outcomes);
             }
@@ -84,7 +100,12 @@ impl Judge<'_> {
         let commit = match root {
             TrustRoot::Commit(hex) => match CommitId::from_hex(hex.as_bytes()) {
                 Some(root) if incoming.header(&root.0)?.is_some() => root,
-                _ => return refuse(named, unmet(root, format!("the push to {trust_ref} does not contain it"))),
+                _ => {
+                    return refuse(
+                        named,
+                        unmet(root, format!("the push to {trust_ref} does not contain it")),
+                    );
+                }
             },
             TrustRoot::Keys(_) => new,
         };
@@ -92,7 +113,10 @@ impl Judge<'_> {
             Ok(snapshot) => snapshot,
             Err(Void::Files(diagnostics)) => {
                 let diagnostics = diagnostics.iter().map(Into::into).collect();
-                return refuse(named, Outcome::refusing([TrustViolation::FilesVoid { diagnostics }.into()]));
+                return refuse(
+                    named,
+                    Outcome::refusing([TrustViolation::FilesVoid { diagnostics }.into()]),
+                );
             }
             Err(Void::Error(error)) => return Err(error),
         };
@@ -125,7 +149,12 @@ impl Judge<'_> {
     }
 
     /// A branch that exists already goes on from where it is.
-    fn continues(&self, scene: &Scene<'_, '_>, new: CommitId, anchor: Option<CommitId>) -> Result<Vec<Outcome>, Stop> {
+    fn continues(
+        &self,
+        scene: &Scene<'_, '_>,
+        new: CommitId,
+        anchor: Option<CommitId>,
+    ) -> Result<Vec<Outcome>, Stop> {
         let Some(old) = anchor else { return Ok(Vec::new()) };
         let Scene { incoming, trusted, limits, deadline, .. } = *scene;
         let collect = crate::repo::range::Collect { incoming, trusted, limits, deadline };
@@ -136,9 +165,16 @@ impl Judge<'_> {
     }
 
     /// Says whether one of the administrator's keys has signed a commit.
-    fn signed_by(&self, scene: &Scene<'_, '_>, commit: CommitId, keys: &[KeyRef]) -> Result<Result<(), String>, Stop> {
+    fn signed_by(
+        &self,
+        scene: &Scene<'_, '_>,
+        commit: CommitId,
+        keys: &[KeyRef],
+    ) -> Result<Result<(), String>, Stop> {
         let commit = Commit::read(scene.incoming, commit, scene.limits)?;
-        let Some(signed) = &commit.signature else { return Ok(Err(format!("commit {} is not signed", commit.id.short()))) };
+        let Some(signed) = &commit.signature else {
+            return Ok(Err(format!("commit {} is not signed", commit.id.short())));
+        };
         let armour = &signed.signature;
         let bytes = match ArmourKind::detect(armour) {
             Some(ArmourKind::Ssh) => dearmor_ssh(armour).map_err(|error| error.to_string()),
@@ -149,9 +185,22 @@ impl Judge<'_> {
     }
 }
 
-fn verify(ring: &KeyRing, bytes: &[u8], payload: &[u8], keys: &[KeyRef], now: crate::clock::Timestamp) -> Result<(), String> {
+fn verify(
+    ring: &KeyRing,
+    bytes: &[u8],
+    payload: &[u8],
+    keys: &[KeyRef],
+    now: crate::clock::Timestamp,
+) -> Result<(), String> {
     let signature = Encoded::detect(bytes).ok_or("its signature is of no known form")?;
-    let claim = Claim { signature, signed: payload, namespace: Namespace::Git, by: None, made_at: None, now };
+    let claim = Claim {
+        signature,
+        signed: payload,
+        namespace: Namespace::Git,
+        by: None,
+        made_at: None,
+        now,
+    };
     let verified = ring.verify(&claim).map_err(|problem| problem.to_string())?;
     let found = verified.key();
     let is_named = keys.iter().any(|key| match key.ssh_fingerprint() {

@@ -13,6 +13,7 @@ use crate::gate::{review, scan, testing};
 use crate::id::CommitId;
 use crate::policy::config::{Config, ScanCommits, TestCommits};
 use crate::policy::gates::{Gate, Gates};
+use crate::policy::trusted_files::is_trusted_path;
 use crate::refname::RefName;
 use crate::repo::fault::ObjectKind;
 use crate::repo::range::{Collect, Range};
@@ -44,7 +45,9 @@ impl Judge<'_> {
                 (Some(moved), _) => Some(moved),
                 (None, Some(ObjectKind::Commit)) => None,
                 (None, Some(kind)) => Some(RefViolation::NotACommit { kind }.into()),
-                (None, None) => Some(Violation::from(RefViolation::ObjectFaulty { fault: missing(new) })),
+                (None, None) => {
+                    Some(Violation::from(RefViolation::ObjectFaulty { fault: missing(new) }))
+                }
             },
         };
         if let Some(violation) = refusal {
@@ -80,7 +83,9 @@ impl Judge<'_> {
         let mut evidence = None;
         for gate in gates.iter() {
             let outcomes = match gate {
-                Gate::Scan | Gate::Tests => self.evidence_gate(scene, gate, &range, &chain, tips, &mut evidence),
+                Gate::Scan | Gate::Tests => {
+                    self.evidence_gate(scene, gate, &range, &chain, tips, &mut evidence)
+                }
                 Gate::Review => self.review(scene, &inner, &chain, &range, tips, new, trust_ref),
                 Gate::Checklist => Ok(vec![no_checklist(config)]),
             };
@@ -113,14 +118,24 @@ impl Judge<'_> {
     }
 
     /// Returns what the other protected refs with at least these gates hold: their history has passed them.
-    pub(super) fn other_tips(&self, config: &Config, namespace: &[u8], name: &RefName, gates: Gates) -> Result<Vec<CommitId>> {
+    pub(super) fn other_tips(
+        &self,
+        config: &Config,
+        namespace: &[u8],
+        name: &RefName,
+        gates: Gates,
+    ) -> Result<Vec<CommitId>> {
         let mut tips = Vec::new();
         for rule in &config.protect {
-            for pattern in rule.refs.iter().filter(|pattern| pattern.to_string().starts_with("refs/heads/")) {
-                let prefix = [namespace, pattern.literal_prefix()].concat();
+            for pattern in
+                rule.refs.iter().filter(|pattern| pattern.to_string().starts_with("refs/heads/"))
+            {
+                let prefix = [namespace, pattern.literal_prefix().as_bytes()].concat();
                 for (full, id) in self.repository.view.with_prefix(&prefix)? {
                     let inner = full.without_namespace();
-                    let has_passed = config.gates_for(inner.as_bytes()).is_some_and(|other| other.includes(gates));
+                    let has_passed = config
+                        .gates_for(inner.as_bytes())
+                        .is_some_and(|other| other.includes(gates));
                     if has_passed && inner != *name && !tips.contains(&CommitId(id)) {
                         tips.push(CommitId(id));
                     }
@@ -186,8 +201,11 @@ impl Judge<'_> {
         }
         let mut outcomes = vec![outcome];
         let template = scene.policy.config().checklist.template.as_str();
-        let changes_trust =
-            facts.units.iter().flat_map(|unit| &unit.paths).any(|path| snapshot::is_trusted_path(path, template));
+        let changes_trust = facts
+            .units
+            .iter()
+            .flat_map(|unit| &unit.paths)
+            .any(|path| is_trusted_path(path, template));
         if name == trust_ref && changes_trust {
             outcomes.extend(self.void(scene, new, trust_ref)?);
         }
@@ -195,7 +213,12 @@ impl Judge<'_> {
     }
 
     /// Refuses a push after which nothing could be judged any more.
-    pub(super) fn void(&self, scene: &Scene<'_, '_>, new: CommitId, trust_ref: &RefName) -> Result<Option<Outcome>, Stop> {
+    pub(super) fn void(
+        &self,
+        scene: &Scene<'_, '_>,
+        new: CommitId,
+        trust_ref: &RefName,
+    ) -> Result<Option<Outcome>, Stop> {
         match snapshot::read_all(scene.incoming, new, &self.ask(trust_ref)) {
             Ok(_) => Ok(None),
             Err(Void::Files(diagnostics)) => {
@@ -208,9 +231,18 @@ impl Judge<'_> {
 }
 
 /// Reads the evidence of every new commit, parents before children.
-fn read_evidence(scene: &Scene<'_, '_>, range: &Range, tips: &NotesTips) -> Result<Vec<CommitEvidence>, Stop> {
+fn read_evidence(
+    scene: &Scene<'_, '_>,
+    range: &Range,
+    tips: &NotesTips,
+) -> Result<Vec<CommitEvidence>, Stop> {
     let reader = EvidenceReader::open(scene, tips)?;
-    range.order.iter().filter_map(|id| range.commits.get(id)).map(|commit| reader.of_commit(commit)).collect()
+    range
+        .order
+        .iter()
+        .filter_map(|id| range.commits.get(id))
+        .map(|commit| reader.of_commit(commit))
+        .collect()
 }
 
 /// A branch has no release document: the gate applies to tags alone.

@@ -30,7 +30,7 @@ use crate::repo::objects::{Incoming, Objects as _, Trusted};
 use crate::repo::view::View;
 use crate::settings::Settings;
 use crate::snapshot::{self, Ask, Rules, Snapshot};
-use crate::verdict::{Outcome, RefJudgement, Verdict, decide};
+use crate::verdict::{Outcome, Verdict, decide};
 use crate::violation::{NotesViolation, RefViolation, TrustViolation, Violation};
 
 use names::{Named, Subject};
@@ -60,8 +60,19 @@ pub struct Circumstances {
 ///
 /// # Errors
 /// It cannot be judged: trusted files or the repository are at fault, or a limit is reached.
-pub fn judge(push: &Push, repository: &Repository, circumstances: &Circumstances, now: Timestamp) -> Result<Verdict> {
-    Judge { repository, circumstances, now, deadline: Deadline::after_ms(repository.settings.limits.time_ms) }.judge(push)
+pub fn judge(
+    push: &Push,
+    repository: &Repository,
+    circumstances: &Circumstances,
+    now: Timestamp,
+) -> Result<Verdict> {
+    Judge {
+        repository,
+        circumstances,
+        now,
+        deadline: Deadline::after_ms(repository.settings.limits.time_ms),
+    }
+    .judge(push)
 }
 
 struct Judge<'r> {
@@ -104,7 +115,8 @@ impl<'r> Judge<'r> {
             let snapshot = trust.rules.complete(&self.repository.trusted, &ask)?;
             self.judge_refs(&mut named, &snapshot, &trust.trust_ref)?;
             if self.anchor(&trust.trust_ref)? != Some(trust.anchor) {
-                for named in named.iter_mut().filter(|named| named.subject != Subject::Unprotected) {
+                for named in named.iter_mut().filter(|named| named.subject != Subject::Unprotected)
+                {
                     let moved = Violation::from(TrustViolation::AnchorMoved);
                     named.judgement.guards.push(Outcome::refusing([moved]));
                 }
@@ -113,8 +125,18 @@ impl<'r> Judge<'r> {
         Ok(self.decide(Some(repository_name), Some(source), named))
     }
 
-    fn decide(&self, repository: Option<String>, source: Option<Source>, named: Vec<Named>) -> Verdict {
-        decide(self.now, repository, source, named.into_iter().map(|named| named.judgement).collect())
+    fn decide(
+        &self,
+        repository: Option<String>,
+        source: Option<Source>,
+        named: Vec<Named>,
+    ) -> Verdict {
+        decide(
+            self.now,
+            repository,
+            source,
+            named.into_iter().map(|named| named.judgement).collect(),
+        )
     }
 
     fn ask<'a>(&'a self, trust_ref: &'a RefName) -> Ask<'a> {
@@ -125,7 +147,10 @@ impl<'r> Judge<'r> {
     fn trust_ref(&self) -> Result<RefName> {
         let named = match &self.repository.settings.trust_ref {
             Some(text) => Some(RefName::parse(text.as_bytes()).ok_or_else(|| {
-                Error::new(ErrorKind::Policy, format!("trust-ref {text:?} in the server settings is no full ref name"))
+                Error::new(
+                    ErrorKind::Policy,
+                    format!("trust-ref {text:?} in the server settings is no full ref name"),
+                )
             })?),
             None => None,
         };
@@ -138,8 +163,14 @@ impl<'r> Judge<'r> {
     }
 
     /// Judges everything that matters: evidence first, branches next, tags last.
-    fn judge_refs(&self, named: &mut [Named], snapshot: &Snapshot, trust_ref: &RefName) -> Result<()> {
-        let incoming = Incoming::open(self.repository.quarantine.as_deref(), &self.repository.trusted)?;
+    fn judge_refs(
+        &self,
+        named: &mut [Named],
+        snapshot: &Snapshot,
+        trust_ref: &RefName,
+    ) -> Result<()> {
+        let incoming =
+            Incoming::open(self.repository.quarantine.as_deref(), &self.repository.trusted)?;
         let scene = Scene {
             incoming: &incoming,
             trusted: &self.repository.trusted,
@@ -159,7 +190,9 @@ impl<'r> Judge<'r> {
             if let Subject::Branch(gates) = named.subject {
                 let tips = self.tips(&mut tips, &named.namespace)?;
                 self.branch(&scene, named, gates, tips, trust_ref)?;
-                if let (None, Some(new)) = (named.judgement.violations().next(), named.judgement.new) {
+                if let (None, Some(new)) =
+                    (named.judgement.violations().next(), named.judgement.new)
+                {
                     landed.push((named.inner.clone(), gates, CommitId(new)));
                 }
             }
@@ -174,7 +207,11 @@ impl<'r> Judge<'r> {
     }
 
     /// Returns what the evidence refs of a namespace hold if the push succeeds.
-    fn tips<'t>(&self, known: &'t mut BTreeMap<Vec<u8>, NotesTips>, namespace: &[u8]) -> Result<&'t NotesTips> {
+    fn tips<'t>(
+        &self,
+        known: &'t mut BTreeMap<Vec<u8>, NotesTips>,
+        namespace: &[u8],
+    ) -> Result<&'t NotesTips> {
         let tips = known.entry(namespace.to_vec()).or_default();
         for notes in NotesRef::ALL {
             if tips.0.contains_key(&notes) {
@@ -190,9 +227,16 @@ impl<'r> Judge<'r> {
         Ok(tips)
     }
 
-    fn guard_notes(&self, scene: &Scene<'_, '_>, named: &Named, tips: &mut BTreeMap<Vec<u8>, NotesTips>) -> Result<Outcome> {
+    fn guard_notes(
+        &self,
+        scene: &Scene<'_, '_>,
+        named: &Named,
+        tips: &mut BTreeMap<Vec<u8>, NotesTips>,
+    ) -> Result<Outcome> {
         let refuse = |violation: Violation| Ok(Outcome::refusing([violation]));
-        let Some(notes) = NotesRef::of(&named.inner) else { return refuse(NotesViolation::RefUnknown.into()) };
+        let Some(notes) = NotesRef::of(&named.inner) else {
+            return refuse(NotesViolation::RefUnknown.into());
+        };
         let Some(new) = named.judgement.new else { return refuse(RefViolation::Deleted.into()) };
         if let Some(moved) = named.moved() {
             return refuse(moved);
@@ -224,11 +268,18 @@ fn kind_of(scene: &Scene<'_, '_>, id: ObjectId) -> Result<Option<ObjectKind>> {
 }
 
 fn missing(id: ObjectId) -> crate::repo::Fault {
-    crate::repo::Fault { id, kind: ObjectKind::Commit, problem: crate::repo::fault::Problem::Missing }
+    crate::repo::Fault {
+        id,
+        kind: ObjectKind::Commit,
+        problem: crate::repo::fault::Problem::Missing,
+    }
 }
 
 /// Runs a step that collects and judges; what is at fault in the push becomes a violation.
-fn or_violation(outcome: Result<Vec<Outcome>, Stop>, doing: impl FnOnce() -> String) -> Result<Vec<Outcome>> {
+fn or_violation(
+    outcome: Result<Vec<Outcome>, Stop>,
+    doing: impl FnOnce() -> String,
+) -> Result<Vec<Outcome>> {
     match outcome {
         Ok(outcomes) => Ok(outcomes),
         Err(Stop::Violation(violation)) => Ok(vec![Outcome::refusing([*violation])]),

@@ -13,8 +13,8 @@ use crate::policy::config::Config;
 use crate::policy::gates::Gates;
 use crate::receive::{Name, Push, RefUpdate};
 use crate::refname::RefName;
-use crate::report::text::Foreign;
 use crate::repo::view::View;
+use crate::report::text::Foreign;
 use crate::verdict::{Outcome, RefJudgement};
 use crate::violation::{RefViolation, Violation};
 
@@ -72,7 +72,11 @@ impl Named {
 }
 
 /// Resolves every name of a push against the refs of the server.
-pub(super) fn resolve(push: &Push, view: &View, circumstances: &Circumstances) -> Result<Vec<Named>> {
+pub(super) fn resolve(
+    push: &Push,
+    view: &View,
+    circumstances: &Circumstances,
+) -> Result<Vec<Named>> {
     let mut all = Vec::new();
     for update in &push.updates {
         all.push(resolve_one(update, view, circumstances)?);
@@ -137,7 +141,8 @@ fn is_replace(name: &RefName) -> bool {
 /// Refuses refs that one push names twice, whether by alias or by a spelling that a file system folds.
 fn refuse_repeated(all: &mut [Named]) {
     let key = |named: &Named| {
-        let target = named.alias_of.as_ref().map_or_else(|| named.inner.as_bytes(), RefName::as_bytes);
+        let target =
+            named.alias_of.as_ref().map_or_else(|| named.inner.as_bytes(), RefName::as_bytes);
         [named.namespace.as_slice(), target].concat().to_ascii_lowercase()
     };
     let mut names: BTreeMap<Vec<u8>, Vec<RefName>> = BTreeMap::new();
@@ -215,7 +220,11 @@ fn shadowed(named: &Named, config: &Config, view: &View) -> Result<Option<String
         }
     }
     for candidate in candidates {
-        let Some(candidate) = RefName::parse(&candidate).filter(|candidate| *candidate != named.inner) else { continue };
+        let Some(candidate) =
+            RefName::parse(&candidate).filter(|candidate| *candidate != named.inner)
+        else {
+            continue;
+        };
         if config.gates_for(candidate.as_bytes()).is_none() {
             continue;
         }

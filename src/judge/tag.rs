@@ -36,7 +36,8 @@ impl Judge<'_> {
         }
         let Some(new) = named.judgement.new else { return Ok(()) };
         let inner = named.inner.clone();
-        match self.gates_of_tag(scene, &named.namespace, &inner, new, gates, tips, landed, template) {
+        match self.gates_of_tag(scene, &named.namespace, &inner, new, gates, tips, landed, template)
+        {
             Ok(gates) => named.judgement.gates.extend(gates),
             Err(stop) => {
                 let outcomes = or_violation(Err(stop), || format!("judging {inner}"))?;
@@ -69,7 +70,8 @@ impl Judge<'_> {
                         Some(evidence) => evidence,
                         None => {
                             let commit = Commit::read(scene.incoming, commit, scene.limits)?;
-                            evidence.insert([EvidenceReader::open(scene, tips)?.of_commit(&commit)?])
+                            evidence
+                                .insert([EvidenceReader::open(scene, tips)?.of_commit(&commit)?])
                         }
                     };
                     if gate == Gate::Scan {
@@ -79,7 +81,10 @@ impl Judge<'_> {
                     }
                 }
                 // The commit passed this gate when it landed on the branch.
-                Gate::Review => Outcome::of(Rule { clause: format!("review, on {branch}"), origins: Vec::new() }),
+                Gate::Review => Outcome::of(Rule {
+                    clause: format!("review, on {branch}"),
+                    origins: Vec::new(),
+                }),
                 Gate::Checklist => {
                     let facts = release::facts(scene, name, &tag, commit, template)?;
                     checklist::evaluate(scene.policy, &facts, self.now)
@@ -101,14 +106,22 @@ impl Judge<'_> {
     ) -> Result<RefName, Stop> {
         let config = scene.policy.config();
         let needed: Gates = gates.iter().filter(|gate| *gate != Gate::Checklist).collect();
-        let mut branches: Vec<(RefName, CommitId)> =
-            landed.iter().filter(|(_, gates, _)| gates.includes(needed)).map(|(name, _, tip)| (name.clone(), *tip)).collect();
+        let mut branches: Vec<(RefName, CommitId)> = landed
+            .iter()
+            .filter(|(_, gates, _)| gates.includes(needed))
+            .map(|(name, _, tip)| (name.clone(), *tip))
+            .collect();
         for rule in &config.protect {
-            for pattern in rule.refs.iter().filter(|pattern| pattern.to_string().starts_with("refs/heads/")) {
-                let prefix = [namespace, pattern.literal_prefix()].concat();
+            for pattern in
+                rule.refs.iter().filter(|pattern| pattern.to_string().starts_with("refs/heads/"))
+            {
+                let prefix = [namespace, pattern.literal_prefix().as_bytes()].concat();
                 for (full, id) in self.repository.view.with_prefix(&prefix)? {
                     let inner = full.without_namespace();
-                    if config.gates_for(inner.as_bytes()).is_some_and(|gates| gates.includes(needed)) {
+                    if config
+                        .gates_for(inner.as_bytes())
+                        .is_some_and(|gates| gates.includes(needed))
+                    {
                         branches.push((inner, CommitId(id)));
                     }
                 }

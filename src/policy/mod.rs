@@ -17,8 +17,8 @@ pub mod config;
 pub mod gates;
 pub mod paths;
 pub mod refs;
-pub mod severity;
 pub mod structure;
+pub mod trusted_files;
 
 use std::collections::BTreeSet;
 

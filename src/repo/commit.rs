@@ -186,13 +186,16 @@ impl Ancestry {
         let limit = ("commit-bytes", limits.commit_bytes);
         let bytes = objects.read(&id.0, ObjectKind::Commit, limit, buffer)?;
         let malformed = |why: &str| Fault::malformed(id.0, ObjectKind::Commit, why);
-        let first = bytes.split(|b| *b == b'\n').next().and_then(|line| line.strip_prefix(b"tree "));
-        let tree = first.and_then(parse_hex).map(TreeId).ok_or_else(|| malformed("it has no tree"))?;
+        let first =
+            bytes.split(|b| *b == b'\n').next().and_then(|line| line.strip_prefix(b"tree "));
+        let tree =
+            first.and_then(parse_hex).map(TreeId).ok_or_else(|| malformed("it has no tree"))?;
         let mut parents = Vec::new();
         let mut seconds = 0;
         for line in bytes.split(|b| *b == b'\n') {
             if let Some(hex) = line.strip_prefix(b"parent ") {
-                let parent: ObjectId = parse_hex(hex).ok_or_else(|| malformed("a parent is no object id"))?;
+                let parent: ObjectId =
+                    parse_hex(hex).ok_or_else(|| malformed("a parent is no object id"))?;
                 parents.push(CommitId(parent));
             } else if line.starts_with(b"committer ") {
                 seconds = line

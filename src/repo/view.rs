@@ -14,6 +14,9 @@ pub struct Resolved {
     pub value: Option<ObjectId>,
 }
 
+/// Maps a ref of the server to the ref of a clone that holds what it held.
+pub type Tracking = Box<dyn Fn(&RefName) -> Option<RefName>>;
+
 /// Where the refs of the server are read.
 pub enum View {
     /// On the server itself.
@@ -23,7 +26,7 @@ pub enum View {
         /// The refs of the clone.
         refs: Refs,
         /// Maps a ref of the server to the ref of the clone that holds what it held.
-        tracking: Box<dyn Fn(&RefName) -> Option<RefName>>,
+        tracking: Tracking,
         /// The server's main branch.
         head: Option<RefName>,
     },
@@ -71,7 +74,7 @@ impl View {
             Self::Clone { refs, tracking, .. } => {
                 // The prefix of a name is mapped as a name of its own would be.
                 let probe = RefName::parse(&[prefix, b"x"].concat());
-                let mapped = probe.as_ref().and_then(|probe| tracking(probe));
+                let mapped = probe.as_ref().and_then(tracking);
                 let Some(mapped) = mapped else { return Ok(Vec::new()) };
                 let mapped = mapped.as_bytes();
                 (refs, mapped.get(..mapped.len().saturating_sub(1)).unwrap_or_default().to_vec())
@@ -98,8 +101,11 @@ impl View {
         match named {
             Some(name) => Ok(name.clone()),
             None => self.head()?.ok_or_else(|| {
-                Error::new(ErrorKind::Policy, "HEAD names no branch, so it is not known where the policy is")
-                    .hint("name the branch in the server settings: trust-ref = \"refs/heads/main\"")
+                Error::new(
+                    ErrorKind::Policy,
+                    "HEAD names no branch, so it is not known where the policy is",
+                )
+                .hint("name the branch in the server settings: trust-ref = \"refs/heads/main\"")
             }),
         }
     }

@@ -64,12 +64,14 @@ impl Block {
             Level::Error => "error",
             Level::Warning => "warning",
         };
-        let head = self.code.map_or_else(|| format!("{level}:"), |code| format!("{level}[{code}]:"));
+        let head =
+            self.code.map_or_else(|| format!("{level}:"), |code| format!("{level}[{code}]:"));
         let mut lines = hanging(&head, " ", &self.title);
         if !self.place.is_empty() {
             lines.extend(hanging("  -->", "     ", &self.place));
         }
-        let indented = |text: &str| if text.is_empty() { "   |".into() } else { format!("   |  {text}") };
+        let indented =
+            |text: &str| if text.is_empty() { "   |".into() } else { format!("   |  {text}") };
         lines.extend(self.seen.iter().map(|text| indented(text)));
         if !self.seen.is_empty() && !self.labels.is_empty() {
             lines.push("   |".into());
@@ -87,7 +89,9 @@ impl Hint {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         match self {
-            Self::Say(text) => wrap(text, WIDTH - 6).into_iter().map(|line| format!("hint: {line}")).collect(),
+            Self::Say(text) => {
+                wrap(text, WIDTH - 6).into_iter().map(|line| format!("hint: {line}")).collect()
+            }
             Self::Run(command) => vec![format!("hint:     {command}")],
         }
     }
@@ -102,7 +106,9 @@ fn hanging(head: &str, indent: &str, text: &str) -> Vec<String> {
         None => head.into(),
     }];
     let rest = words.collect::<Vec<_>>().join(" ");
-    lines.extend(wrap(&rest, WIDTH - indent.len()).into_iter().map(|line| format!("{indent}{line}")));
+    lines.extend(
+        wrap(&rest, WIDTH - indent.len()).into_iter().map(|line| format!("{indent}{line}")),
+    );
     lines
 }
 
@@ -111,7 +117,11 @@ fn hanging(head: &str, indent: &str, text: &str) -> Vec<String> {
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter(|row| row.len() > column + 1).filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+        rows.iter()
+            .filter(|row| row.len() > column + 1)
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
     };
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
     rows.iter()
@@ -140,9 +150,16 @@ mod tests {
             code: Some("review-maintainer-missing"),
             title: "no maintainer approved this change, which is longer than one line takes".into(),
             place: "refs/heads/main, commit 4f2a91c0d3e1".into(),
-            seen: vec!["\"Add retry to uploader\", by \"Dana Cole\"".into(), String::new(), "Ines Roth  approves".into()],
+            seen: vec![
+                "\"Add retry to uploader\", by \"Dana Cole\"".into(),
+                String::new(),
+                "Ines Roth  approves".into(),
+            ],
             labels: vec![("gate", "review, 1 of 2 approvals".into())],
-            hints: vec![Hint::Say("a maintainer can approve it:".into()), Hint::Run("refgate approve 4f2a91c0d3e1".into())],
+            hints: vec![
+                Hint::Say("a maintainer can approve it:".into()),
+                Hint::Run("refgate approve 4f2a91c0d3e1".into()),
+            ],
         };
         insta::assert_snapshot!(block.lines().join("\n"), @r#"
         error[review-maintainer-missing]: no maintainer approved this change,

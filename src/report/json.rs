@@ -68,11 +68,8 @@ pub fn verdict(verdict: &Verdict) -> String {
         .iter()
         .map(|judgement| {
             let blocks = super::remote::blocks(judgement, verdict);
-            let described = judgement.violations().zip(blocks).map(|((rule, violation), block)| Described {
-                violation,
-                rule,
-                hints: hints(&block),
-                title: block.title,
+            let described = judgement.violations().zip(blocks).map(|((rule, violation), block)| {
+                Described { violation, rule, hints: hints(&block), title: block.title }
             });
             Ref {
                 r#ref: judgement.name.to_string(),
@@ -139,7 +136,8 @@ fn hints(block: &Block) -> Vec<String> {
 }
 
 fn write(document: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|error| format!("{{\"error\": {:?}}}", error.to_string()));
+    let mut text = serde_json::to_string_pretty(document)
+        .unwrap_or_else(|error| format!("{{\"error\": {:?}}}", error.to_string()));
     text.push('\n');
     text
 }

@@ -92,8 +92,16 @@ pub fn error(error: &Error) -> String {
             format!("{}:{}", diagnostic.file, diagnostic.line)
         };
         block.seen.push(Foreign::from(&place).shown(60));
-        block.seen.extend(super::text::wrap(&diagnostic.message, 60).into_iter().map(|line| format!("  {line}")));
-        block.seen.extend(diagnostic.help.iter().flat_map(|help| super::text::wrap(help, 60)).map(|line| format!("  {line}")));
+        block.seen.extend(
+            super::text::wrap(&diagnostic.message, 60).into_iter().map(|line| format!("  {line}")),
+        );
+        block.seen.extend(
+            diagnostic
+                .help
+                .iter()
+                .flat_map(|help| super::text::wrap(help, 60))
+                .map(|line| format!("  {line}")),
+        );
     }
     let mut steps = error.chain().iter();
     block.place = steps.next().map(|step| plain(step)).unwrap_or_default();
@@ -102,8 +110,14 @@ pub fn error(error: &Error) -> String {
         ErrorKind::Usage | ErrorKind::Policy | ErrorKind::Repository | ErrorKind::Environment => {
             ("nothing in your push causes this", "show this to the repository's administrator")
         }
-        ErrorKind::Limit => ("the server bounds the work that one push may cause", "if the push is as it should be, show this to the repository's administrator"),
-        ErrorKind::Internal => ("this is a fault of refgate itself", "show this to the repository's administrator, who can report it"),
+        ErrorKind::Limit => (
+            "the server bounds the work that one push may cause",
+            "if the push is as it should be, show this to the repository's administrator",
+        ),
+        ErrorKind::Internal => (
+            "this is a fault of refgate itself",
+            "show this to the repository's administrator, who can report it",
+        ),
     };
     block.labels.push(("note", label.into()));
     block.hints.extend(error.remedy().map(|remedy| Hint::Say(plain(remedy))));
@@ -114,7 +128,9 @@ pub fn error(error: &Error) -> String {
 /// Error texts of libraries may quote foreign bytes.
 fn plain(text: &str) -> String {
     let text: String = text.chars().take(600).collect();
-    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() { c } else { '?' }).collect()
+    text.chars()
+        .map(|c| if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() { c } else { '?' })
+        .collect()
 }
 
 fn join(lines: &[String]) -> String {

@@ -81,7 +81,9 @@ impl KeyRingBuilder {
     pub fn signers(&self, known: &BTreeSet<PrincipalId>) -> BTreeSet<PrincipalId> {
         let is_named = |id: &PrincipalId| {
             self.entries.iter().any(|entry| match &entry.who {
-                Who::Names(names) => names.iter().any(|name| PrincipalId::parse(name).as_ref() == Some(id)),
+                Who::Names(names) => {
+                    names.iter().any(|name| PrincipalId::parse(name).as_ref() == Some(id))
+                }
                 Who::CertifiedBy(principals) => principals.matches(id.as_str()),
             })
         };

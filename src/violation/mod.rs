@@ -148,14 +148,19 @@ mod tests {
         for code in &codes {
             assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
             let gate = code.split('-').next().unwrap_or_default();
-            assert!(["ref", "trust", "notes", "scan", "tests", "review", "checklist"].contains(&gate), "{code}");
+            assert!(
+                ["ref", "trust", "notes", "scan", "tests", "review", "checklist"].contains(&gate),
+                "{code}"
+            );
         }
         insta::assert_snapshot!(codes.join("\n"));
     }
 
     #[test]
     fn json_names_the_code() {
-        let violation = Violation::from(RefViolation::Alias { target: crate::refname::RefName::parse(b"refs/heads/main").expect("a name") });
+        let violation = Violation::from(RefViolation::Alias {
+            target: crate::refname::RefName::parse(b"refs/heads/main").expect("a name"),
+        });
         let json = serde_json::to_string(&violation).expect("JSON");
         assert_eq!(json, r#"{"code":"ref-alias","target":"refs/heads/main"}"#);
     }

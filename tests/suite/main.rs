@@ -1,11 +1,20 @@
 //! All integration tests, one binary: one link, shared helpers.
 
-#![allow(missing_docs, unreachable_pub, reason = "helpers of tests explain themselves and are nobody else's")]
-#![allow(clippy::panic, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "helpers of tests explain themselves and are nobody else's"
+)]
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod corpus;
 mod ground;
-mod policy;
+mod policy_refs;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;

@@ -12,8 +12,8 @@ use crate::evidence::approval::ClaimedRole;
 use crate::evidence::change::Unit;
 use crate::policy::Policy;
 use crate::policy::structure::Domain;
-use crate::principal::PrincipalId;
 use crate::policy::trusted_files::is_trusted_path;
+use crate::principal::PrincipalId;
 use crate::report::text::Foreign;
 use crate::violation::{Missing, Person};
 
@@ -71,21 +71,34 @@ impl Needs {
             .into_iter()
             .filter_map(|(at, paths)| {
                 let domain = domains.get(at)?;
-                Some(Touched { name: Some(domain.name.clone()), reviewers: reviewers_of(domain), paths })
+                Some(Touched {
+                    name: Some(domain.name.clone()),
+                    reviewers: reviewers_of(domain),
+                    paths,
+                })
             })
             .collect();
         if !homeless.is_empty() || unit.paths.is_empty() {
-            domains.push(Touched { name: None, reviewers: maintainers(policy, now), paths: homeless });
+            domains.push(Touched {
+                name: None,
+                reviewers: maintainers(policy, now),
+                paths: homeless,
+            });
         }
         let template = policy.config().checklist.template.as_str();
-        let trusted: Vec<Foreign> =
-            unit.paths.iter().filter(|path| is_trusted_path(path, template)).map(Foreign::from).collect();
+        let trusted: Vec<Foreign> = unit
+            .paths
+            .iter()
+            .filter(|path| is_trusted_path(path, template))
+            .map(Foreign::from)
+            .collect();
         Self {
             approvals: size(*review.approvals),
             maintainers: size(*review.maintainers),
             reviewers: size(*review.domain_reviewers),
             domains,
-            trusted: (!trusted.is_empty()).then(|| (trusted, size(*policy.config().trust_threshold))),
+            trusted: (!trusted.is_empty())
+                .then(|| (trusted, size(*policy.config().trust_threshold))),
         }
     }
 
@@ -98,20 +111,33 @@ impl Needs {
         roles: Option<&BTreeSet<ClaimedRole>>,
         now: Timestamp,
     ) -> Option<Voice> {
-        let maintainer = signed_for(roles, ClaimedRole::Maintainer) && maintainers(policy, now).contains(by);
+        let maintainer =
+            signed_for(roles, ClaimedRole::Maintainer) && maintainers(policy, now).contains(by);
         let reviews = |touched: &Touched| match touched.name {
             Some(_) => signed_for(roles, ClaimedRole::Reviewer) && touched.reviewers.contains(by),
             None => maintainer,
         };
-        let domains: BTreeSet<usize> =
-            self.domains.iter().enumerate().filter(|(_, touched)| reviews(touched)).map(|(at, _)| at).collect();
+        let domains: BTreeSet<usize> = self
+            .domains
+            .iter()
+            .enumerate()
+            .filter(|(_, touched)| reviews(touched))
+            .map(|(at, _)| at)
+            .collect();
         (maintainer || !domains.is_empty()).then(|| Voice { by: by.clone(), maintainer, domains })
     }
 
     /// Returns what is missing for a unit, given the voices that count.
-    pub(super) fn missing(&self, policy: &Policy, unit: &Unit, voices: &[Voice], now: Timestamp) -> Vec<Missing> {
+    pub(super) fn missing(
+        &self,
+        policy: &Policy,
+        unit: &Unit,
+        voices: &[Voice],
+        now: Timestamp,
+    ) -> Vec<Missing> {
         let voices = by_person(voices);
-        let spoken: BTreeSet<&PrincipalId> = voices.keys().copied().chain(unit.contributors.keys()).collect();
+        let spoken: BTreeSet<&PrincipalId> =
+            voices.keys().copied().chain(unit.contributors.keys()).collect();
         let all_maintainers = maintainers(policy, now);
         let could_maintain = || people(policy, all_maintainers.iter(), &spoken);
         let mut missing = Vec::new();
@@ -129,7 +155,10 @@ impl Needs {
         }
         let taken = self.take_maintainers(&voices, &candidates);
         for (at, touched) in self.domains.iter().enumerate() {
-            let have = voices.values().filter(|v| v.domains.contains(&at) && !taken.contains(&v.by)).count();
+            let have = voices
+                .values()
+                .filter(|v| v.domains.contains(&at) && !taken.contains(&v.by))
+                .count();
             if have >= self.reviewers {
                 continue;
             }
@@ -146,7 +175,8 @@ impl Needs {
         }
         if voices.len() < self.approvals && missing.is_empty() {
             let mut eligible = all_maintainers.clone();
-            eligible.extend(self.domains.iter().flat_map(|touched| touched.reviewers.iter().cloned()));
+            eligible
+                .extend(self.domains.iter().flat_map(|touched| touched.reviewers.iter().cloned()));
             let could = people(policy, eligible.iter(), &spoken);
             missing.push(Missing::Approvals { more: self.approvals - voices.len(), could });
         }
@@ -157,13 +187,18 @@ impl Needs {
     ///
     /// People are interchangeable if they serve the same domains, so the search is over
     /// how many to take of each such group; the number of groups is small.
-    fn take_maintainers(&self, voices: &BTreeMap<&PrincipalId, Voice>, candidates: &[&Voice]) -> BTreeSet<PrincipalId> {
+    fn take_maintainers(
+        &self,
+        voices: &BTreeMap<&PrincipalId, Voice>,
+        candidates: &[&Voice],
+    ) -> BTreeSet<PrincipalId> {
         let mut groups: BTreeMap<&BTreeSet<usize>, Vec<&PrincipalId>> = BTreeMap::new();
         for voice in candidates {
             groups.entry(&voice.domains).or_default().push(&voice.by);
         }
-        let have: Vec<usize> =
-            (0..self.domains.len()).map(|at| voices.values().filter(|v| v.domains.contains(&at)).count()).collect();
+        let have: Vec<usize> = (0..self.domains.len())
+            .map(|at| voices.values().filter(|v| v.domains.contains(&at)).count())
+            .collect();
         let groups: Vec<(&BTreeSet<usize>, Vec<&PrincipalId>)> = groups.into_iter().collect();
         let mut search = Search { needs: self, groups: &groups, best: None, steps: 0 };
         search.go(0, self.maintainers.min(candidates.len()), have, Vec::new());
@@ -191,14 +226,16 @@ impl<'a> Search<'a> {
         }
         let Some((domains, members)) = self.groups.get(group) else {
             if left == 0 {
-                let lacking = have.iter().map(|have| self.needs.reviewers.saturating_sub(*have)).sum();
+                let lacking =
+                    have.iter().map(|have| self.needs.reviewers.saturating_sub(*have)).sum();
                 if self.best.as_ref().is_none_or(|(best, _)| lacking < *best) {
                     self.best = Some((lacking, taken.into_iter().cloned().collect()));
                 }
             }
             return;
         };
-        let rest: usize = self.groups.iter().skip(group + 1).map(|(_, members)| members.len()).sum();
+        let rest: usize =
+            self.groups.iter().skip(group + 1).map(|(_, members)| members.len()).sum();
         for take in (left.saturating_sub(rest)..=left.min(members.len())).rev() {
             let mut have = have.clone();
             for at in domains.iter() {

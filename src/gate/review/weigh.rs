@@ -35,7 +35,8 @@ pub(super) struct Weighed {
 /// Weighs everything that was said about a unit.
 pub(super) fn weigh(policy: &Policy, unit: &Unit, needs: &Needs, now: Timestamp) -> Vec<Weighed> {
     let withdrawn = withdrawals(unit, now);
-    let mut heard: BTreeSet<PrincipalId> = BTreeSet::new();
+    let mut heard: BTreeMap<String, PrincipalId> = BTreeMap::new();
+    let mut already: BTreeSet<PrincipalId> = BTreeSet::new();
     let mut weighed = Vec::new();
     for fact in &unit.statements {
         let who = name(policy, fact);
@@ -47,13 +48,21 @@ pub(super) fn weigh(policy: &Policy, unit: &Unit, needs: &Needs, now: Timestamp)
                 let taken_back = withdrawn.get(&verified.by).is_some_and(|at| *at >= verified.at);
                 match fact.decision {
                     Decision::Withdrawal => continue,
-                    Decision::Approval | Decision::Rejection if taken_back => (Standing::Withdrawn, None, None),
+                    Decision::Approval | Decision::Rejection if taken_back => {
+                        (Standing::Withdrawn, None, None)
+                    }
                     Decision::Rejection => (rejection(policy, needs, verified, now), None, None),
-                    Decision::Approval => approval(policy, unit, needs, verified, now, &mut heard),
+                    Decision::Approval => {
+                        approval(policy, unit, needs, verified, now, &mut heard, &already)
+                    }
                 }
             }
         };
-        weighed.push(Weighed { said: Said { who, place: fact.place.clone(), standing }, voice, own_work });
+        weighed.push(Weighed {
+            said: Said { who, place: fact.place.clone(), standing },
+            voice,
+            own_work,
+        });
     }
     weighed
 }
@@ -74,11 +83,15 @@ fn withdrawals(unit: &Unit, now: Timestamp) -> BTreeMap<PrincipalId, Timestamp> 
 
 fn name(policy: &Policy, fact: &StatementFact) -> Foreign {
     match &fact.state {
-        StatementState::Verified(verified) => policy
-            .structure()
-            .principal(&verified.by)
-            .map_or_else(|| Foreign::from(verified.by.as_str()), |principal| Foreign::from(principal.name())),
-        StatementState::Unsigned | StatementState::Malformed(_) | StatementState::Refused(_) => fact.claimed_by.clone(),
+        StatementState::Verified(verified) => {
+            policy.structure().principal(&verified.by).map_or_else(
+                || Foreign::from(verified.by.as_str()),
+                |principal| Foreign::from(principal.name()),
+            )
+        }
+        StatementState::Unsigned | StatementState::Malformed(_) | StatementState::Refused(_) => {
+            fact.claimed_by.clone()
+        }
     }
 }
 
@@ -100,7 +113,8 @@ fn approval(
     needs: &Needs,
     verified: &Verified,
     now: Timestamp,
-    heard: &mut BTreeSet<PrincipalId>,
+    heard: &mut BTreeMap<String, PrincipalId>,
+    already: &BTreeSet<PrincipalId>,
 ) -> (Standing, Option<Voice>, Option<Voice>) {
     let no = |standing| (standing, None, None);
     if let Some(standing) = out_of_time(policy, verified, now) {
@@ -121,21 +135,31 @@ fn approval(
     }
     let standing = Standing::Approves {
         maintainer: voice.maintainer,
-        domains: voice.domains.iter().filter_map(|at| needs.domains.get(*at)).filter_map(|d| d.name.clone()).collect(),
+        domains: voice
+            .domains
+            .iter()
+            .filter_map(|at| needs.domains.get(*at))
+            .filter_map(|d| d.name.clone())
+            .collect(),
     };
-    if heard.insert(verified.by.clone()) {
-        (standing, Some(voice), None)
-    } else {
-        // A second signature may speak for another role of the same person; it is still one person.
-        (Standing::Repeated, Some(voice), None)
+    // A certificate authority may certify one key for two people: a key is one voice, whoever it names.
+    let owner = heard.entry(verified.key.clone()).or_insert_with(|| verified.by.clone());
+    if *owner != verified.by {
+        return no(Standing::Repeated);
     }
+    // Another signature may speak for another role of the same person; it is still one person.
+    let repeated = already.contains(&verified.by);
+    (if repeated { Standing::Repeated } else { standing }, Some(voice), None)
 }
 
 fn out_of_time(policy: &Policy, verified: &Verified, now: Timestamp) -> Option<Standing> {
     if verified.at > now + SKEW {
         return Some(Standing::FromFuture { at: verified.at.to_string() });
     }
-    let longest = verified.at.saturating_add(policy.config().review.approval_max_age.duration()).unwrap_or(Timestamp::MAX);
+    let longest = verified
+        .at
+        .saturating_add(policy.config().review.approval_max_age.duration())
+        .unwrap_or(Timestamp::MAX);
     let until = verified.until.min(longest);
     (now >= until).then(|| Standing::Expired {
         until: until.strftime("%Y-%m-%d").to_string(),
@@ -158,7 +182,10 @@ fn carries(policy: &Policy, unit: &Unit, binding: &Binding) -> bool {
             Carry::Exact | Carry::SameChange => false,
             Carry::Replay => true,
         },
-        Binding::Stale { .. } | Binding::Residual { .. } | Binding::Unverifiable(_) | Binding::Spent { .. } => false,
+        Binding::Stale { .. }
+        | Binding::Residual { .. }
+        | Binding::Unverifiable(_)
+        | Binding::Spent { .. } => false,
     }
 }
 

@@ -19,8 +19,8 @@ use crate::principal::PrincipalId;
 use super::Period;
 use super::gates::{Gate, Gates};
 use super::refs::RefPattern;
-use super::severity::Severity;
 use super::structure::SectionNames;
+use crate::evidence::severity::Severity;
 
 pub use checklist::{Checklist, Placeholders, TreePath};
 

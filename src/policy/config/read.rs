@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Diagnostic;
 use crate::evidence::kind::{Kind, SuiteName};
+use crate::evidence::severity::Severity;
 use crate::limits::Limits;
 use crate::policy::Period;
 use crate::policy::gates::Gate;
 use crate::policy::refs::RefPattern;
-use crate::policy::severity::Severity;
 use crate::policy::structure::{Section, SectionNames};
 use crate::policy::text::{hidden_char, quoted};
 use crate::policy::toml_reader::{self, MAX_ELEMENTS, Table, Value};

@@ -3,7 +3,7 @@
 use super::{Context, SHOWN, more, names, run, say};
 use crate::report::block::Block;
 use crate::report::text::wrap;
-use crate::violation::{OpenItem, OpenItemKind, ChecklistViolation};
+use crate::violation::{ChecklistViolation, OpenItem, OpenItemKind};
 
 pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, block: &mut Block) {
     let short = context.short_ref();
@@ -11,7 +11,8 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
         ChecklistViolation::DocumentMissing { path } => {
             block.title = "the release has no document".into();
             block.seen = vec![format!("{path} is not in the tagged commit")];
-            block.hints = vec![say("fill in the template, land the document, then tag that commit")];
+            block.hints =
+                vec![say("fill in the template, land the document, then tag that commit")];
         }
         ChecklistViolation::Incomplete { path, open } => {
             let n = open.len();
@@ -20,7 +21,8 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
                 block.seen.extend(open_text(path, item));
             }
             block.seen.extend(more(n, 2 * SHOWN));
-            block.hints = vec![say("complete the document, land it, then tag the commit that has it")];
+            block.hints =
+                vec![say("complete the document, land it, then tag the commit that has it")];
         }
         ChecklistViolation::TagUnsigned => {
             block.title = "the release tag is not signed, so nobody has decided to release".into();
@@ -41,10 +43,17 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
 fn open_text(path: &str, item: &OpenItem) -> Vec<String> {
     let place = if item.line == 0 { path.to_owned() } else { format!("{path}:{}", item.line) };
     let what = match &item.what {
-        OpenItemKind::Section { heading, count: 0 } => format!("the section \"{heading}\" is missing"),
-        OpenItemKind::Section { heading, count } => format!("the section \"{heading}\" stands {count} times"),
+        OpenItemKind::Section { heading, count: 0 } => {
+            format!("the section \"{heading}\" is missing")
+        }
+        OpenItemKind::Section { heading, count } => {
+            format!("the section \"{heading}\" stands {count} times")
+        }
         OpenItemKind::ItemMissing { text, template_line } => {
-            format!("missing or reworded: {} (line {template_line} of the template)", text.quoted(90))
+            format!(
+                "missing or reworded: {} (line {template_line} of the template)",
+                text.quoted(90)
+            )
         }
         OpenItemKind::NotTicked { text } => format!("not ticked: {}", text.quoted(90)),
         OpenItemKind::FieldMissing { field } => format!("\"{field}\" is missing"),

@@ -4,7 +4,9 @@ use super::{Context, SHOWN, commit_line, count, more, run, say};
 use crate::evidence::kind::Kind;
 use crate::report::block::{Block, table};
 use crate::report::text::wrap;
-use crate::violation::{CommitGap, EvidenceGap, FailedSuite, OpenFinding, ScanViolation, TestsViolation};
+use crate::violation::{
+    CommitGap, EvidenceGap, FailedSuite, OpenFinding, ScanViolation, TestsViolation,
+};
 
 pub(super) fn scan(violation: &ScanViolation, context: &Context<'_>, block: &mut Block) {
     match violation {
@@ -13,8 +15,12 @@ pub(super) fn scan(violation: &ScanViolation, context: &Context<'_>, block: &mut
         ScanViolation::EvidenceWrongSubject { gap } => unfit(gap, WRONG_SUBJECT, context, block),
         ScanViolation::EvidenceUntrusted { gap } => untrusted(gap, context, block),
         ScanViolation::EvidenceStale { gap } => unfit(gap, STALE, context, block),
-        ScanViolation::EvidenceEmpty { gap } => unfit(gap, "evidence that says nothing", context, block),
-        ScanViolation::EvidenceIncomplete { gap } => unfit(gap, "evidence of a tool that failed", context, block),
+        ScanViolation::EvidenceEmpty { gap } => {
+            unfit(gap, "evidence that says nothing", context, block)
+        }
+        ScanViolation::EvidenceIncomplete { gap } => {
+            unfit(gap, "evidence of a tool that failed", context, block)
+        }
         ScanViolation::FindingOpen { findings, count: all, block: threshold } => {
             finding(findings, *all, threshold, block);
         }
@@ -28,7 +34,9 @@ pub(super) fn tests(violation: &TestsViolation, context: &Context<'_>, block: &m
         TestsViolation::EvidenceWrongSubject { gap } => unfit(gap, WRONG_SUBJECT, context, block),
         TestsViolation::EvidenceUntrusted { gap } => untrusted(gap, context, block),
         TestsViolation::EvidenceStale { gap } => unfit(gap, STALE, context, block),
-        TestsViolation::EvidenceEmpty { gap } => unfit(gap, "results of which no test ran", context, block),
+        TestsViolation::EvidenceEmpty { gap } => {
+            unfit(gap, "results of which no test ran", context, block)
+        }
         TestsViolation::Failed { suites } => failed(suites, block),
     }
 }
@@ -39,20 +47,33 @@ const STALE: &str = "evidence that is too old";
 
 fn untrusted(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
     unfit(gap, "evidence that nobody permitted has signed", context, block);
-    block.hints.insert(0, say("evidence is signed by the automation that meta/STRUCTURE.md lists for its kind"));
+    block.hints.insert(
+        0,
+        say("evidence is signed by the automation that meta/STRUCTURE.md lists for its kind"),
+    );
 }
 
 fn missing(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Block) {
     let kinds = all_kinds(gap);
-    let of = if gap.of == 1 { "the commit has".into() } else { format!("{} of {} commits have", gap.count, gap.of) };
+    let of = if gap.of == 1 {
+        "the commit has".into()
+    } else {
+        format!("{} of {} commits have", gap.count, gap.of)
+    };
     block.title = format!("{of} no {what} ({})", kinds.join(", "));
     commits(gap, block);
-    block.labels.push(("looked in", "refs/notes/refgate/evidence, for the commit and for its tree".into()));
+    block
+        .labels
+        .push(("looked in", "refs/notes/refgate/evidence, for the commit and for its tree".into()));
     attach(gap, context, block);
 }
 
 fn unfit(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Block) {
-    let of = if gap.of == 1 { "the commit has".into() } else { format!("{} of {} commits have", gap.count, gap.of) };
+    let of = if gap.of == 1 {
+        "the commit has".into()
+    } else {
+        format!("{} of {} commits have", gap.count, gap.of)
+    };
     block.title = format!("{of} {what}");
     commits(gap, block);
     attach(gap, context, block);
@@ -104,14 +125,32 @@ fn attach_command(lacking: &CommitGap) -> String {
 }
 
 fn finding(findings: &[OpenFinding], all: u64, threshold: &str, block: &mut Block) {
-    block.title = format!("{} without remediation or exception", count(all, "blocking finding", "blocking findings"));
+    block.title = format!(
+        "{} without remediation or exception",
+        count(all, "blocking finding", "blocking findings")
+    );
     for finding in findings.iter().take(SHOWN) {
         let suppressed = if finding.suppressed { ", suppressed in the report alone" } else { "" };
-        block.seen.push(format!("{} {} in {}", finding.severity, finding.rule.shown(36), finding.location.shown(60)));
-        block.seen.extend(wrap(&format!("{}, found by {}{suppressed}", finding.title.quoted(52), finding.tool.quoted(24)), 58)
+        block.seen.push(format!(
+            "{} {} in {}",
+            finding.severity,
+            finding.rule.shown(36),
+            finding.location.shown(60)
+        ));
+        block.seen.extend(
+            wrap(
+                &format!(
+                    "{}, found by {}{suppressed}",
+                    finding.title.quoted(52),
+                    finding.tool.quoted(24)
+                ),
+                58,
+            )
             .into_iter()
-            .map(|line| format!("  {line}")));
-        let commits: Vec<String> = finding.commits.iter().take(3).map(crate::id::CommitId::short).collect();
+            .map(|line| format!("  {line}")),
+        );
+        let commits: Vec<String> =
+            finding.commits.iter().take(3).map(crate::id::CommitId::short).collect();
         let dots = if finding.commits.len() > 3 { ", ..." } else { "" };
         block.seen.push(format!("  at {}{dots} ({})", commits.join(", "), finding.kind));
     }
@@ -119,7 +158,9 @@ fn finding(findings: &[OpenFinding], all: u64, threshold: &str, block: &mut Bloc
     block.seen.extend(more(usize::try_from(all).unwrap_or(usize::MAX), shown));
     block.labels.push(("blocks", format!("{threshold} and above, and what has no severity")));
     block.hints = vec![
-        say("mend the code, scan the new commit and push that; a commit that stays in the pushed history is judged too, so squash the repair into it"),
+        say(
+            "mend the code, scan the new commit and push that; a commit that stays in the pushed history is judged too, so squash the repair into it",
+        ),
         say("where that cannot be done now, Security Engineering approves exceptions"),
     ];
 }
@@ -129,12 +170,19 @@ fn failed(suites: &[FailedSuite], block: &mut Block) {
     block.title = format!("{} failed", count(tests, "test", "tests"));
     for suite in suites.iter().take(SHOWN) {
         block.seen.push(commit_line(&suite.commit));
-        block.seen.push(format!("  {}: {} of {} failed", suite.suite, suite.failed, suite.ran.max(suite.failed)));
-        let rows: Vec<Vec<String>> = suite.tests.iter().take(SHOWN).map(|test| vec![test.quoted(58)]).collect();
+        block.seen.push(format!(
+            "  {}: {} of {} failed",
+            suite.suite,
+            suite.failed,
+            suite.ran.max(suite.failed)
+        ));
+        let rows: Vec<Vec<String>> =
+            suite.tests.iter().take(SHOWN).map(|test| vec![test.quoted(58)]).collect();
         block.seen.extend(table(&rows).into_iter().map(|line| format!("    {line}")));
         let rest = usize::try_from(suite.failed).unwrap_or(usize::MAX);
         block.seen.extend(more(rest, rows.len()).map(|line| format!("    {line}")));
     }
     block.seen.extend(more(suites.len(), SHOWN));
-    block.hints = vec![say("mend what fails, run the suite again on the new commit, and attach its results")];
+    block.hints =
+        vec![say("mend what fails, run the suite again on the new commit, and attach its results")];
 }

@@ -115,7 +115,8 @@ fn commit_line(commit: &CommitLabel) -> String {
 
 /// Writes what was left out of a list.
 fn more(count: usize, shown: usize) -> Option<String> {
-    (count > shown).then(|| format!("... and {} more (refgate check --all lists them)", count - shown))
+    (count > shown)
+        .then(|| format!("... and {} more (refgate check --all lists them)", count - shown))
 }
 
 /// Writes names of people, the first few.

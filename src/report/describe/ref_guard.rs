@@ -9,11 +9,15 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
     match violation {
         RefViolation::Deleted => {
             block.title = "this ref is protected and cannot be deleted".into();
-            block.hints = vec![say("an administrator can delete it on the server, after the policy stops protecting it")];
+            block.hints = vec![say(
+                "an administrator can delete it on the server, after the policy stops protecting it",
+            )];
         }
         RefViolation::NotFastForward { old, new } => {
-            block.title = "this would rewrite history: the old tip is not part of the new one".into();
-            block.seen = vec![format!("old tip  {}", old.short()), format!("new tip  {}", new.short())];
+            block.title =
+                "this would rewrite history: the old tip is not part of the new one".into();
+            block.seen =
+                vec![format!("old tip  {}", old.short()), format!("new tip  {}", new.short())];
             block.hints = vec![
                 say("bring in what is on the server, then push again:"),
                 run("git fetch origin"),
@@ -21,20 +25,29 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             ];
         }
         RefViolation::NotFirstParent { old, new } => {
-            block.title = "the branch would go on from a side branch: merge the other way round".into();
+            block.title =
+                "the branch would go on from a side branch: merge the other way round".into();
             block.seen = vec![
-                format!("old tip  {}  is reached from the new tip, but not by first parents", old.short()),
+                format!(
+                    "old tip  {}  is reached from the new tip, but not by first parents",
+                    old.short()
+                ),
                 format!("new tip  {}", new.short()),
             ];
             block.hints = vec![
-                say(format!("make the merge on {short}, so that its first parent is what the server has:")),
+                say(format!(
+                    "make the merge on {short}, so that its first parent is what the server has:"
+                )),
                 run(format!("refgate land --onto {short}")),
             ];
         }
         RefViolation::Moved { actual } => {
             block.title = "the ref moved: somebody pushed before you".into();
             block.seen = vec![match actual {
-                Some(id) => format!("the server has {}", id.chars().take(crate::id::SHORT_LEN).collect::<String>()),
+                Some(id) => format!(
+                    "the server has {}",
+                    id.chars().take(crate::id::SHORT_LEN).collect::<String>()
+                ),
                 None => "the server has no such ref".into(),
             }];
             block.hints = vec![say("fetch and push again:"), run("git fetch origin")];
@@ -50,18 +63,22 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.hints = vec![say(format!("push to {target} itself"))];
         }
         RefViolation::Spelling { pattern } => {
-            block.title = "this name differs from a protected one only in upper and lower case".into();
+            block.title =
+                "this name differs from a protected one only in upper and lower case".into();
             block.seen = vec![format!("protected: {pattern}")];
             block.hints = vec![say("use the protected spelling, or another name")];
         }
         RefViolation::NameUnfit { name } => {
             block.title = "this name cannot be the name of a protected ref".into();
             block.seen = vec![format!("sent as {}", name.quoted(60))];
-            block.hints = vec![say("use a name of printable ASCII characters that git check-ref-format takes")];
+            block.hints = vec![say(
+                "use a name of printable ASCII characters that git check-ref-format takes",
+            )];
         }
         RefViolation::Shadows { protected } => {
             block.title = "this name would be taken for another ref".into();
-            block.seen = vec![format!("it could stand for {protected} in commands that take short names")];
+            block.seen =
+                vec![format!("it could stand for {protected} in commands that take short names")];
             block.hints = vec![say("use another name")];
         }
         RefViolation::Replace => {
@@ -70,24 +87,31 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
         }
         RefViolation::Unrelated => {
             block.title = "the new branch has no commit in common with any protected branch".into();
-            block.hints = vec![say("start protected branches from a commit that has passed the gates")];
+            block.hints =
+                vec![say("start protected branches from a commit that has passed the gates")];
         }
         RefViolation::ObjectFaulty { fault } => {
             block.title = "the push holds an object that readers do not agree on".into();
             block.seen = vec![format!("{} {}", fault.kind, fault.id.to_hex())];
             block.seen.extend(crate::report::text::wrap(&fault_text(fault), 62));
-            block.hints = vec![say("make the object anew with git itself, for example:"), run("git commit --amend --no-edit")];
+            block.hints = vec![
+                say("make the object anew with git itself, for example:"),
+                run("git commit --amend --no-edit"),
+            ];
         }
         RefViolation::TooManyCommits { limit } => {
             block.title = format!("more than {limit} new commits in one update");
             block.hints = vec![
                 say("push in steps, each a part of the history"),
-                say("for an import, an administrator can raise limits.commits in the server settings"),
+                say(
+                    "for an import, an administrator can raise limits.commits in the server settings",
+                ),
             ];
         }
         RefViolation::Shallow => {
             block.title = "the push comes from a shallow clone, so its history is cut off".into();
-            block.hints = vec![say("complete your clone, then push again:"), run("git fetch --unshallow")];
+            block.hints =
+                vec![say("complete your clone, then push again:"), run("git fetch --unshallow")];
         }
         RefViolation::NotACommit { kind } => {
             block.title = format!("a protected branch holds commits, and this is a {kind}");
@@ -97,7 +121,8 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.hints = vec![say("release under a new version")];
         }
         RefViolation::TagLightweight => {
-            block.title = "a release tag is an annotated, signed tag, and this is a plain commit".into();
+            block.title =
+                "a release tag is an annotated, signed tag, and this is a plain commit".into();
             block.hints = vec![
                 say("delete the tag in your clone and make a signed one:"),
                 run(format!("git tag -d {short}")),
@@ -106,7 +131,8 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
         }
         RefViolation::TagName { inner } => {
             block.title = "the name inside the tag is not the name of the ref".into();
-            block.seen = vec![format!("inside: {}", inner.quoted(60)), format!("ref:    \"{short}\"")];
+            block.seen =
+                vec![format!("inside: {}", inner.quoted(60)), format!("ref:    \"{short}\"")];
             block.hints = vec![say("tag the commit anew under the name that you push")];
         }
         RefViolation::TagTarget { kind } => {
@@ -116,7 +142,9 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
         RefViolation::TagUnreachable { commit, branches } => {
             block.title = "the tagged commit is on no protected branch".into();
             block.seen = vec![format!("commit {}", commit.short())];
-            block.seen.extend(branches.iter().take(super::SHOWN).map(|name| format!("not on {name}")));
+            block
+                .seen
+                .extend(branches.iter().take(super::SHOWN).map(|name| format!("not on {name}")));
             block.seen.extend(super::more(branches.len(), super::SHOWN));
             block.hints = vec![say("land the commit on a protected branch, then tag what landed")];
         }

@@ -5,7 +5,7 @@ use crate::evidence::approval::ChangeDigest;
 use crate::evidence::change::{Binding, Part};
 use crate::report::block::{Block, table};
 use crate::report::text::wrap;
-use crate::violation::{Missing, ReviewGap, Said, Standing, UnsignedCommit, ReviewViolation};
+use crate::violation::{Missing, ReviewGap, ReviewViolation, Said, Standing, UnsignedCommit};
 
 pub(super) fn describe(violation: &ReviewViolation, context: &Context<'_>, block: &mut Block) {
     match violation {
@@ -34,20 +34,30 @@ pub(super) fn describe(violation: &ReviewViolation, context: &Context<'_>, block
             change(gap, context, block);
         }
         ReviewViolation::Rejected { gap } => {
-            let who: Vec<String> = gap.statements.iter().filter(|s| rejects(s)).map(|s| s.who.shown(24)).collect();
+            let who: Vec<String> =
+                gap.statements.iter().filter(|s| rejects(s)).map(|s| s.who.shown(24)).collect();
             block.title = format!("{} objects to this change", who.join(", "));
             change(gap, context, block);
             block.hints = vec![
-                say("answer the objection with another change, or ask its author to take it back with"),
-                run(format!("refgate withdraw {} --onto {} --push", head(gap), context.short_ref())),
+                say(
+                    "answer the objection with another change, or ask its author to take it back with",
+                ),
+                run(format!(
+                    "refgate withdraw {} --onto {} --push",
+                    head(gap),
+                    context.short_ref()
+                )),
             ];
         }
         ReviewViolation::TrailerAmbiguous { commit, why } => {
-            block.title = "the approvals in a commit message can be read in more than one way".into();
+            block.title =
+                "the approvals in a commit message can be read in more than one way".into();
             block.seen = vec![commit_line(commit)];
             block.seen.extend(wrap(why, 62));
             block.hints = vec![
-                say("write the approvals into the last paragraph and nothing else there; refgate does it:"),
+                say(
+                    "write the approvals into the last paragraph and nothing else there; refgate does it:",
+                ),
                 run("refgate seal"),
             ];
         }
@@ -55,21 +65,29 @@ pub(super) fn describe(violation: &ReviewViolation, context: &Context<'_>, block
             block.title = "a submodule moves, and what it brings in was not reviewed".into();
             block.seen = paths.iter().take(SHOWN).map(|path| path.quoted(62)).collect();
             block.seen.extend(more(paths.len(), SHOWN));
-            block.hints = vec![say("bring the content in as files, or set review.submodules = \"allow\" in meta/refgate.toml")];
+            block.hints = vec![say(
+                "bring the content in as files, or set review.submodules = \"allow\" in meta/refgate.toml",
+            )];
         }
         ReviewViolation::CommitUnsigned { commits, count: all } => unsigned(commits, *all, block),
     }
 }
 
 fn unsigned(commits: &[UnsignedCommit], all: usize, block: &mut Block) {
-    block.title = format!("{} signed by nobody on the trusted list", count(all as u64, "commit is", "commits are"));
+    block.title = format!(
+        "{} signed by nobody on the trusted list",
+        count(all as u64, "commit is", "commits are")
+    );
     for unsigned in commits.iter().take(SHOWN) {
         block.seen.push(commit_line(&unsigned.commit));
         let why = unsigned.why.as_deref().unwrap_or("it has no signature");
         block.seen.extend(wrap(why, 58).into_iter().map(|line| format!("  {line}")));
     }
     block.seen.extend(more(all, SHOWN));
-    block.hints = vec![say("sign the commits with a key that meta/STRUCTURE.md lists:"), run("git rebase --exec 'git commit --amend --no-edit -S' @{upstream}")];
+    block.hints = vec![
+        say("sign the commits with a key that meta/STRUCTURE.md lists:"),
+        run("git rebase --exec 'git commit --amend --no-edit -S' @{upstream}"),
+    ];
 }
 
 fn rejects(said: &Said) -> bool {
@@ -79,7 +97,10 @@ fn rejects(said: &Said) -> bool {
 fn domain(missing: &Missing) -> Option<&str> {
     match missing {
         Missing::Reviewer { domain, .. } => Some(domain),
-        Missing::Approvals { .. } | Missing::Maintainers { .. } | Missing::SecondMaintainer { .. } | Missing::Threshold { .. } => None,
+        Missing::Approvals { .. }
+        | Missing::Maintainers { .. }
+        | Missing::SecondMaintainer { .. }
+        | Missing::Threshold { .. } => None,
     }
 }
 
@@ -95,7 +116,9 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
         statements(&gap.statements, block);
     }
     for (commit, line) in gap.look_alikes.iter().take(SHOWN) {
-        block.seen.push(format!("line {line} of {} looks like an approval but is none", commit.short()));
+        block
+            .seen
+            .push(format!("line {line} of {} looks like an approval but is none", commit.short()));
     }
     for missing in &gap.missing {
         let text = missing_text(missing);
@@ -105,16 +128,31 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
     for text in could {
         block.hints.push(say(text));
     }
-    block.hints.push(run(format!("refgate approve {} --onto {} --push", head(gap), context.short_ref())));
+    block.hints.push(run(format!(
+        "refgate approve {} --onto {} --push",
+        head(gap),
+        context.short_ref()
+    )));
     block.hints.push(say("then push the same commit again"));
 }
 
 fn statements(statements: &[Said], block: &mut Block) {
-    let rows: Vec<Vec<String>> =
-        statements.iter().take(4 * SHOWN).map(|said| vec![said.who.shown(22), standing(&said.standing)]).collect();
+    let rows: Vec<Vec<String>> = statements
+        .iter()
+        .take(4 * SHOWN)
+        .map(|said| vec![said.who.shown(22), standing(&said.standing)])
+        .collect();
     for line in table(&rows) {
-        let column = rows.iter().map(|row| row.first().map_or(0, |who| who.chars().count())).max().unwrap_or(0) + 2;
-        let (who, text) = (line.chars().take(column).collect::<String>(), line.chars().skip(column).collect::<String>());
+        let column = rows
+            .iter()
+            .map(|row| row.first().map_or(0, |who| who.chars().count()))
+            .max()
+            .unwrap_or(0)
+            + 2;
+        let (who, text) = (
+            line.chars().take(column).collect::<String>(),
+            line.chars().skip(column).collect::<String>(),
+        );
         for (at, part) in wrap(&text, 66 - column.min(24)).into_iter().enumerate() {
             let head = if at == 0 { who.clone() } else { " ".repeat(column) };
             block.seen.push(format!("{head}{part}"));
@@ -133,7 +171,9 @@ fn standing(standing: &Standing) -> String {
             roles.extend(domains.iter().map(|domain| format!("reviewer of {domain}")));
             format!("approves as {}", roles.join(", "))
         }
-        Standing::Rejects { reason } => format!("objects: {}", crate::report::text::Foreign::from(reason).quoted(100)),
+        Standing::Rejects { reason } => {
+            format!("objects: {}", crate::report::text::Foreign::from(reason).quoted(100))
+        }
         Standing::Withdrawn => "withdrawn".into(),
         Standing::NoVoice => "objects, but holds no role for this change".into(),
         Standing::Repeated => "approves, counted already".into(),
@@ -141,9 +181,15 @@ fn standing(standing: &Standing) -> String {
         Standing::Malformed(why) => format!("malformed: {why}"),
         Standing::Refused(why) => format!("signature refused: {why}"),
         Standing::OwnWork(part) => format!("{}, so the approval does not count", part_text(*part)),
-        Standing::NoRole { unsigned_role: true } => "good signature, but not for the role that counts".into(),
-        Standing::NoRole { unsigned_role: false } => "good signature, but no role for this change".into(),
-        Standing::Expired { until, days } => format!("expired on {until}, {} ago", count(days.unsigned_abs(), "day", "days")),
+        Standing::NoRole { unsigned_role: true } => {
+            "good signature, but not for the role that counts".into()
+        }
+        Standing::NoRole { unsigned_role: false } => {
+            "good signature, but no role for this change".into()
+        }
+        Standing::Expired { until, days } => {
+            format!("expired on {until}, {} ago", count(days.unsigned_abs(), "day", "days"))
+        }
         Standing::FromFuture { at } => format!("dated {at}, which is still to come"),
         Standing::Untouched => "signed without touching the security key".into(),
         Standing::Elsewhere(binding) => binding_text(binding),
@@ -168,11 +214,17 @@ fn binding_text(binding: &Binding) -> String {
         Binding::Stale { change } => format!("approves another change ({})", short_digest(change)),
         Binding::Residual { paths, count } => {
             let shown: Vec<String> = paths.iter().take(3).map(|path| path.quoted(40)).collect();
-            let dots = if *count > shown.len() { format!(" and {} more", count - shown.len()) } else { String::new() };
+            let dots = if *count > shown.len() {
+                format!(" and {} more", count - shown.len())
+            } else {
+                String::new()
+            };
             format!("approves another change; not covered: {}{dots}", shown.join(", "))
         }
         Binding::Unverifiable(why) => format!("cannot be checked: {why}"),
-        Binding::Spent { landed } => format!("spent: the change landed with {} and was taken back", landed.short()),
+        Binding::Spent { landed } => {
+            format!("spent: the change landed with {} and was taken back", landed.short())
+        }
     }
 }
 
@@ -187,17 +239,27 @@ fn missing_text(missing: &Missing) -> String {
         Missing::Reviewer { domain, more, taken, .. } => {
             let taken = match taken.as_slice() {
                 [] => String::new(),
-                people => format!(" other than {}, who is counted as the maintainer", names(people)),
+                people => {
+                    format!(" other than {}, who is counted as the maintainer", names(people))
+                }
             };
             format!("{} of domain {domain}{taken}", count(*more as u64, "reviewer", "reviewers"))
         }
         Missing::SecondMaintainer { more, paths, .. } => {
             let shown: Vec<String> = paths.iter().take(3).map(|path| path.quoted(40)).collect();
-            format!("{}, for paths of no domain such as {}", count(*more as u64, "further maintainer", "further maintainers"), shown.join(", "))
+            format!(
+                "{}, for paths of no domain such as {}",
+                count(*more as u64, "further maintainer", "further maintainers"),
+                shown.join(", ")
+            )
         }
         Missing::Threshold { more, need, paths, .. } => {
             let shown: Vec<String> = paths.iter().take(3).map(|path| path.quoted(40)).collect();
-            format!("{} of the {need} that a change of {} needs", count(*more as u64, "maintainer", "maintainers"), shown.join(", "))
+            format!(
+                "{} of the {need} that a change of {} needs",
+                count(*more as u64, "maintainer", "maintainers"),
+                shown.join(", ")
+            )
         }
     }
 }
@@ -205,13 +267,15 @@ fn missing_text(missing: &Missing) -> String {
 fn could_text(missing: &Missing) -> String {
     let (who, could) = match missing {
         Missing::Approvals { could, .. } => ("a reviewer or maintainer".to_owned(), could),
-        Missing::Maintainers { could, .. } | Missing::SecondMaintainer { could, .. } | Missing::Threshold { could, .. } => {
-            ("a maintainer".to_owned(), could)
-        }
+        Missing::Maintainers { could, .. }
+        | Missing::SecondMaintainer { could, .. }
+        | Missing::Threshold { could, .. } => ("a maintainer".to_owned(), could),
         Missing::Reviewer { domain, could, .. } => (format!("a reviewer of {domain}"), could),
     };
     if could.is_empty() {
-        return format!("{who} has to approve it, but nobody listed is left who could: ask the maintainers to add somebody to meta/STRUCTURE.md");
+        return format!(
+            "{who} has to approve it, but nobody listed is left who could: ask the maintainers to add somebody to meta/STRUCTURE.md"
+        );
     }
     format!("{who} ({}) can approve it with", names(could))
 }

@@ -11,7 +11,9 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
             block.title = "the first push does not rest on the root of trust".into();
             block.seen = wanted.iter().map(|text| format!("wanted  {text}")).collect();
             block.seen.extend(wrap(&format!("found   {found}"), 62));
-            block.hints = vec![say("push what the administrator has named as the root of trust (refgate install --trust-root)")];
+            block.hints = vec![say(
+                "push what the administrator has named as the root of trust (refgate install --trust-root)",
+            )];
         }
         TrustViolation::AnchorMoved => {
             block.title = "the policy changed while this push was judged".into();
@@ -20,11 +22,19 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
         TrustViolation::FilesVoid { diagnostics } => {
             block.title = "with these trusted files nothing could be judged any more".into();
             for problem in diagnostics.iter().take(SHOWN) {
-                let place = if problem.line == 0 { problem.file.clone() } else { format!("{}:{}", problem.file, problem.line) };
+                let place = if problem.line == 0 {
+                    problem.file.clone()
+                } else {
+                    format!("{}:{}", problem.file, problem.line)
+                };
                 block.seen.push(Foreign::from(&place).shown(60));
-                block.seen.extend(wrap(&problem.message, 58).into_iter().map(|line| format!("  {line}")));
+                block
+                    .seen
+                    .extend(wrap(&problem.message, 58).into_iter().map(|line| format!("  {line}")));
                 let help = problem.help.iter().flat_map(|help| wrap(help, 52));
-                block.seen.extend(help.enumerate().map(|(at, line)| format!("  {}{line}", if at == 0 { "help: " } else { "      " })));
+                block.seen.extend(help.enumerate().map(|(at, line)| {
+                    format!("  {}{line}", if at == 0 { "help: " } else { "      " })
+                }));
             }
             block.seen.extend(more(diagnostics.len(), SHOWN));
             block.hints = vec![
