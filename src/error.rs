@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Repository,
     /// Something in the environment failed: a file, a program, the network, the clock.
     Environment,
+    /// The server refused, and has said why. Client commands alone end with it.
+    Refused,
     /// A limit of the server was reached.
     Limit,
     /// An invariant of refgate itself does not hold.

@@ -28,6 +28,7 @@ pub mod env;
 pub mod error;
 pub mod evidence;
 pub mod exec;
+pub mod explain;
 pub mod gate;
 pub mod id;
 pub mod judge;

@@ -1,8 +1,27 @@
 //! The commands: one file each. They parse arguments, call the library, and own the output.
 
+pub mod approve;
+pub mod args;
+pub mod attach;
+pub mod check;
+pub mod explain;
 pub mod hook;
+pub mod init;
+pub mod install;
+pub mod land;
+pub mod output;
+pub mod policy;
+mod pushing;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use output::Output;
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// The push is accepted, or there is nothing wrong.
 pub const ACCEPTED: u8 = 0;
@@ -18,5 +37,57 @@ pub fn run(args: &[std::ffi::OsString]) -> ExitCode {
     if args.get(1).is_some_and(|first| first == "hook") {
         return hook::run(args.get(2..).unwrap_or_default());
     }
-    ExitCode::from(CANNOT_JUDGE)
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let is_help = !error.use_stderr();
+            drop(error.print());
+            return ExitCode::from(if is_help { ACCEPTED } else { CANNOT_JUDGE });
+        }
+    };
+    crate::logging::to_stderr();
+    let mut out = Output::standard();
+    match command(&cli, &mut out) {
+        Ok(code) => code,
+        Err(error) => {
+            show(&error, &mut out);
+            ExitCode::from(if error.kind() == ErrorKind::Refused { REFUSED } else { CANNOT_JUDGE })
+        }
+    }
+}
+
+fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
+    let directory = cli.directory.clone().unwrap_or_else(|| PathBuf::from("."));
+    let dir: &Path = &directory;
+    let done = |result: Result<()>| result.map(|()| ExitCode::from(ACCEPTED));
+    match &cli.command {
+        Command::Init(args) => done(init::init(dir, args, out)),
+        Command::Approve(args) => done(approve::approve(dir, args, out)),
+        Command::Reject(args) => done(approve::reject(dir, args, out)),
+        Command::Withdraw(args) => done(approve::withdraw(dir, args, out)),
+        Command::Attach(args) => done(attach::attach(dir, args, out)),
+        Command::Check(args) => check::check(dir, args, out),
+        Command::Status(args) => check::status(dir, args, out),
+        Command::Land(args) => land::land(dir, args, out),
+        Command::Seal(args) => land::seal(dir, args, out),
+        Command::Explain(args) => done(explain::explain(args, out)),
+        Command::Policy(args) => policy::run(dir, args, out),
+        Command::Install(args) => done(install::install(args, out)),
+        Command::Uninstall(args) => done(install::uninstall(args, out)),
+        Command::Hook { args } => Ok(hook::run(args)),
+    }
+}
+
+/// Shows an error of a client command: what was being done, what failed, what mends it.
+fn show(error: &Error, out: &mut Output) {
+    out.note(&format!("error: {}", error.chain().join(": ")));
+    for diagnostic in error.diagnostics() {
+        out.note(&format!("  --> {diagnostic}"));
+        if let Some(help) = &diagnostic.help {
+            out.note(&format!("      help: {help}"));
+        }
+    }
+    if let Some(remedy) = error.remedy() {
+        out.note(&format!("hint: {remedy}"));
+    }
 }

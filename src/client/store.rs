@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::id::{CommitId, ObjectId, TreeId, parse_hex};
 use crate::refname::RefName;
 use crate::repo::fault::ObjectKind;
+use crate::repo::header::Ident;
 
 /// A repository that is written to.
 pub struct Store {
@@ -50,8 +51,38 @@ impl Store {
     /// Nobody is configured as the committer, or the commit cannot be written.
     pub fn commit(&self, tree: TreeId, parents: &[CommitId], message: &str) -> Result<CommitId> {
         let who = self.who()?;
+        self.write_commit(tree, parents, &who, &who, message)
+    }
+
+    /// Stores a commit of another author that the user commits, and returns its id.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub fn commit_by(
+        &self,
+        author: &Ident,
+        tree: TreeId,
+        parents: &[CommitId],
+        message: &str,
+    ) -> Result<CommitId> {
+        let author =
+            format!("{} <{}> {} +0000", plain(&author.name), plain(&author.email), author.seconds);
+        self.write_commit(tree, parents, &author, &self.who()?, message)
+    }
+
+    fn write_commit(
+        &self,
+        tree: TreeId,
+        parents: &[CommitId],
+        author: &str,
+        committer: &str,
+        message: &str,
+    ) -> Result<CommitId> {
         let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
-        let text = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\n{message}\n");
+        let text = format!(
+            "tree {tree}\n{parents}author {author}\ncommitter {committer}\n\n{}\n",
+            message.trim_end()
+        );
         self.write(ObjectKind::Commit, text.as_bytes()).map(CommitId)
     }
 
@@ -105,4 +136,9 @@ impl Store {
         };
         result.map(drop).during(ErrorKind::Repository, step)
     }
+}
+
+/// Makes a name or email fit for a header.
+fn plain(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace(['<', '>', '\n', '\0'], "")
 }

@@ -217,14 +217,14 @@ pub fn write(
     report: &[u8],
     form: Form,
 ) -> Result<Vec<u8>, String> {
-    let digest: serde_json::Map<String, serde_json::Value> =
-        digests.iter().map(|(name, hex)| ((*name).to_owned(), hex.clone().into())).collect();
-    let mut subject = serde_json::json!({ "digest": digest });
+    // One subject for each digest: either of them alone says what was looked at.
+    let mut subjects: Vec<serde_json::Value> =
+        digests.iter().map(|(name, hex)| serde_json::json!({ "digest": { *name: hex } })).collect();
     let (predicate_type, predicate) = match form {
         Form::Native(predicate_type) => {
-            if let Some(subject) = subject.as_object_mut() {
-                let annotations = serde_json::json!({ "refgate.dev/kind": kind.to_string(), "refgate.dev/at": at.to_string() });
-                subject.insert("annotations".into(), annotations);
+            let annotations = serde_json::json!({ "refgate.dev/kind": kind.to_string(), "refgate.dev/at": at.to_string() });
+            for subject in subjects.iter_mut().filter_map(serde_json::Value::as_object_mut) {
+                subject.insert("annotations".into(), annotations.clone());
             }
             let report = std::str::from_utf8(report).map_err(|error| error.to_string())?;
             (predicate_type, report.trim_start_matches('\u{feff}').trim().to_owned())
@@ -242,7 +242,7 @@ pub fn write(
     };
     let head = serde_json::json!({
         "_type": super::dsse::STATEMENT_TYPE,
-        "subject": [subject],
+        "subject": subjects,
         "predicateType": predicate_type,
     });
     // The predicate goes last, in its own bytes: what is signed is what the tool wrote.
@@ -271,7 +271,7 @@ mod tests {
         for form in [Form::Native(SARIF_TYPE), Form::Embedded, Form::Stored(blob)] {
             let payload = statement(form, report);
             let statement = Statement::parse(&payload).expect("a statement");
-            assert_eq!(statement.subjects[0].digest["gitTree"], "b".repeat(40));
+            assert_eq!(statement.subjects[1].digest["gitTree"], "b".repeat(40));
             let predicate = Predicate::read(&statement).expect("a predicate");
             assert_eq!(
                 (predicate.kind.to_string().as_str(), predicate.at),

@@ -67,7 +67,8 @@ pub fn verdict(verdict: &Verdict) -> String {
         .refs
         .iter()
         .map(|judgement| {
-            let blocks = super::remote::blocks(judgement, verdict);
+            let blocks =
+                super::remote::blocks(judgement, verdict, super::remote::Options::everything());
             let described = judgement.violations().zip(blocks).map(|((rule, violation), block)| {
                 Described { violation, rule, hints: hints(&block), title: block.title }
             });

@@ -10,12 +10,38 @@ use crate::error::{Error, ErrorKind};
 use crate::id::{ObjectId, SHORT_LEN};
 use crate::verdict::{RefJudgement, Verdict};
 
-/// The most lines of one report; the rest is counted.
-const LINES: usize = 400;
+/// How much of a verdict is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Items of a kind that are shown before the rest is counted.
+    pub shown: usize,
+    /// Lines of the whole report; the rest is counted.
+    pub lines: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { shown: super::describe::SHOWN, lines: 400 }
+    }
+}
+
+impl Options {
+    /// Shows all that the verdict holds.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self { shown: usize::MAX / 8, lines: usize::MAX }
+    }
+}
 
 /// Writes the report of a verdict: nothing if the push is accepted.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> String {
+    verdict_with(verdict, Options::default())
+}
+
+/// As [`verdict`], with more or less of it shown.
+#[must_use]
+pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
     if verdict.is_accepted() {
         return String::new();
     }
@@ -23,7 +49,7 @@ pub fn verdict(verdict: &Verdict) -> String {
     let (mut violations, mut refused_refs) = (0, 0);
     let mut codes: Vec<&'static str> = Vec::new();
     for judgement in &verdict.refs {
-        let blocks = blocks(judgement, verdict);
+        let blocks = blocks(judgement, verdict, options);
         violations += blocks.len();
         refused_refs += usize::from(!blocks.is_empty());
         for block in blocks {
@@ -32,10 +58,10 @@ pub fn verdict(verdict: &Verdict) -> String {
             lines.push(String::new());
         }
     }
-    if lines.len() > LINES {
-        let left_out = lines.len() - LINES;
-        lines.truncate(LINES);
-        lines.push(format!("... and {left_out} more lines (refgate check shows them all)"));
+    if lines.len() > options.lines {
+        let left_out = lines.len() - options.lines;
+        lines.truncate(options.lines);
+        lines.push(format!("... and {left_out} more lines (refgate check --all shows them)"));
         lines.push(String::new());
     }
     let refs = verdict.refs.len();
@@ -53,7 +79,7 @@ pub fn verdict(verdict: &Verdict) -> String {
 
 /// Returns the messages about one ref.
 #[must_use]
-pub fn blocks(judgement: &RefJudgement, verdict: &Verdict) -> Vec<Block> {
+pub fn blocks(judgement: &RefJudgement, verdict: &Verdict, options: Options) -> Vec<Block> {
     let short = |id: ObjectId| id.to_hex_with_len(SHORT_LEN).to_string();
     let (old, new) = (judgement.old.map(short), judgement.new.map(short));
     judgement
@@ -65,6 +91,7 @@ pub fn blocks(judgement: &RefJudgement, verdict: &Verdict) -> Vec<Block> {
                 new: new.as_deref(),
                 trusted: verdict.trusted.as_ref(),
                 rule,
+                shown: options.shown,
             };
             describe(violation, &context)
         })
@@ -107,7 +134,11 @@ pub fn error(error: &Error) -> String {
     block.place = steps.next().map(|step| plain(step)).unwrap_or_default();
     block.seen.extend(steps.flat_map(|step| super::text::wrap(&plain(step), 62)));
     let (label, who) = match error.kind() {
-        ErrorKind::Usage | ErrorKind::Policy | ErrorKind::Repository | ErrorKind::Environment => {
+        ErrorKind::Usage
+        | ErrorKind::Policy
+        | ErrorKind::Repository
+        | ErrorKind::Refused
+        | ErrorKind::Environment => {
             ("nothing in your push causes this", "show this to the repository's administrator")
         }
         ErrorKind::Limit => (

@@ -131,6 +131,16 @@ fn decode_hex(hex: &str) -> Option<Vec<u8>> {
     )
 }
 
+/// Returns the key that an SSHSIG blob says it was made with (PROTOCOL.sshsig §2); nothing is verified.
+#[must_use]
+pub fn of_sshsig(blob: &[u8]) -> Option<KeyRef> {
+    let rest = blob.strip_prefix(b"SSHSIG")?;
+    let (_version, rest) = rest.split_first_chunk::<4>()?;
+    let (len, rest) = rest.split_first_chunk::<4>()?;
+    let key = rest.get(..usize::try_from(u32::from_be_bytes(*len)).ok()?)?;
+    Some(KeyRef::SshPublicKey(key.into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,6 +58,7 @@ pub(super) fn weigh(policy: &Policy, unit: &Unit, needs: &Needs, now: Timestamp)
                 }
             }
         };
+        already.extend(voice.as_ref().map(|voice: &Voice| voice.by.clone()));
         weighed.push(Weighed {
             said: Said { who, place: fact.place.clone(), standing },
             voice,

@@ -1,6 +1,6 @@
 //! Releases.
 
-use super::{Context, SHOWN, more, names, run, say};
+use super::{Context, more, names, run, say};
 use crate::report::block::Block;
 use crate::report::text::wrap;
 use crate::violation::{ChecklistViolation, OpenItem, OpenItemKind};
@@ -17,10 +17,10 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
         ChecklistViolation::Incomplete { path, open } => {
             let n = open.len();
             block.title = format!("the release document is not complete, {n} open");
-            for item in open.iter().take(2 * SHOWN) {
+            for item in open.iter().take(2 * context.shown) {
                 block.seen.extend(open_text(path, item));
             }
-            block.seen.extend(more(n, 2 * SHOWN));
+            block.seen.extend(more(n, 2 * context.shown));
             block.hints =
                 vec![say("complete the document, land it, then tag the commit that has it")];
         }

@@ -1,6 +1,6 @@
 //! Scans and tests.
 
-use super::{Context, SHOWN, commit_line, count, more, run, say};
+use super::{Context, commit_line, count, more, run, say};
 use crate::evidence::kind::Kind;
 use crate::report::block::{Block, table};
 use crate::report::text::wrap;
@@ -22,7 +22,7 @@ pub(super) fn scan(violation: &ScanViolation, context: &Context<'_>, block: &mut
             unfit(gap, "evidence of a tool that failed", context, block)
         }
         ScanViolation::FindingOpen { findings, count: all, block: threshold } => {
-            finding(findings, *all, threshold, block);
+            finding(findings, *all, threshold, context, block);
         }
     }
 }
@@ -37,7 +37,7 @@ pub(super) fn tests(violation: &TestsViolation, context: &Context<'_>, block: &m
         TestsViolation::EvidenceEmpty { gap } => {
             unfit(gap, "results of which no test ran", context, block)
         }
-        TestsViolation::Failed { suites } => failed(suites, block),
+        TestsViolation::Failed { suites } => failed(suites, context, block),
     }
 }
 
@@ -61,7 +61,7 @@ fn missing(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Blo
         format!("{} of {} commits have", gap.count, gap.of)
     };
     block.title = format!("{of} no {what} ({})", kinds.join(", "));
-    commits(gap, block);
+    commits(gap, context, block);
     block
         .labels
         .push(("looked in", "refs/notes/refgate/evidence, for the commit and for its tree".into()));
@@ -75,7 +75,7 @@ fn unfit(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Block
         format!("{} of {} commits have", gap.count, gap.of)
     };
     block.title = format!("{of} {what}");
-    commits(gap, block);
+    commits(gap, context, block);
     attach(gap, context, block);
 }
 
@@ -85,8 +85,8 @@ fn all_kinds(gap: &EvidenceGap) -> Vec<String> {
     kinds.into_iter().map(ToString::to_string).collect()
 }
 
-fn commits(gap: &EvidenceGap, block: &mut Block) {
-    for lacking in gap.commits.iter().take(SHOWN) {
+fn commits(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
+    for lacking in gap.commits.iter().take(context.shown) {
         block.seen.push(commit_line(&lacking.commit));
         for kind in &lacking.kinds {
             let name = kind.kind.as_ref().map_or_else(|| "evidence".into(), ToString::to_string);
@@ -99,13 +99,13 @@ fn commits(gap: &EvidenceGap, block: &mut Block) {
             }
         }
     }
-    block.seen.extend(more(gap.count, SHOWN));
+    block.seen.extend(more(gap.count, context.shown));
 }
 
 /// The command that attaches what a commit lacks.
 fn attach(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
     block.hints.push(say("run the tools on each commit, attach what they write, and push again:"));
-    for lacking in gap.commits.iter().take(SHOWN) {
+    for lacking in gap.commits.iter().take(context.shown) {
         block.hints.push(run(attach_command(lacking)));
     }
     block.hints.push(run(format!("git push origin {}", context.short_ref())));
@@ -124,12 +124,18 @@ fn attach_command(lacking: &CommitGap) -> String {
     format!("{command} {}", lacking.commit.id.short())
 }
 
-fn finding(findings: &[OpenFinding], all: u64, threshold: &str, block: &mut Block) {
+fn finding(
+    findings: &[OpenFinding],
+    all: u64,
+    threshold: &str,
+    context: &Context<'_>,
+    block: &mut Block,
+) {
     block.title = format!(
         "{} without remediation or exception",
         count(all, "blocking finding", "blocking findings")
     );
-    for finding in findings.iter().take(SHOWN) {
+    for finding in findings.iter().take(context.shown) {
         let suppressed = if finding.suppressed { ", suppressed in the report alone" } else { "" };
         block.seen.push(format!(
             "{} {} in {}",
@@ -154,7 +160,7 @@ fn finding(findings: &[OpenFinding], all: u64, threshold: &str, block: &mut Bloc
         let dots = if finding.commits.len() > 3 { ", ..." } else { "" };
         block.seen.push(format!("  at {}{dots} ({})", commits.join(", "), finding.kind));
     }
-    let shown = findings.len().min(SHOWN);
+    let shown = findings.len().min(context.shown);
     block.seen.extend(more(usize::try_from(all).unwrap_or(usize::MAX), shown));
     block.labels.push(("blocks", format!("{threshold} and above, and what has no severity")));
     block.hints = vec![
@@ -165,10 +171,10 @@ fn finding(findings: &[OpenFinding], all: u64, threshold: &str, block: &mut Bloc
     ];
 }
 
-fn failed(suites: &[FailedSuite], block: &mut Block) {
+fn failed(suites: &[FailedSuite], context: &Context<'_>, block: &mut Block) {
     let tests: u64 = suites.iter().map(|suite| suite.failed).sum();
     block.title = format!("{} failed", count(tests, "test", "tests"));
-    for suite in suites.iter().take(SHOWN) {
+    for suite in suites.iter().take(context.shown) {
         block.seen.push(commit_line(&suite.commit));
         block.seen.push(format!(
             "  {}: {} of {} failed",
@@ -177,12 +183,12 @@ fn failed(suites: &[FailedSuite], block: &mut Block) {
             suite.ran.max(suite.failed)
         ));
         let rows: Vec<Vec<String>> =
-            suite.tests.iter().take(SHOWN).map(|test| vec![test.quoted(58)]).collect();
+            suite.tests.iter().take(context.shown).map(|test| vec![test.quoted(58)]).collect();
         block.seen.extend(table(&rows).into_iter().map(|line| format!("    {line}")));
         let rest = usize::try_from(suite.failed).unwrap_or(usize::MAX);
         block.seen.extend(more(rest, rows.len()).map(|line| format!("    {line}")));
     }
-    block.seen.extend(more(suites.len(), SHOWN));
+    block.seen.extend(more(suites.len(), context.shown));
     block.hints =
         vec![say("mend what fails, run the suite again on the new commit, and attach its results")];
 }

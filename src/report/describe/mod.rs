@@ -29,6 +29,8 @@ pub struct Context<'a> {
     pub trusted: Option<&'a Source>,
     /// The rule that was broken.
     pub rule: &'a Rule,
+    /// How many items of a kind to show before the rest is counted.
+    pub shown: usize,
 }
 
 /// How many items of a kind a message shows before it counts the rest.

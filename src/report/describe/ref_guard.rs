@@ -144,8 +144,8 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.seen = vec![format!("commit {}", commit.short())];
             block
                 .seen
-                .extend(branches.iter().take(super::SHOWN).map(|name| format!("not on {name}")));
-            block.seen.extend(super::more(branches.len(), super::SHOWN));
+                .extend(branches.iter().take(context.shown).map(|name| format!("not on {name}")));
+            block.seen.extend(super::more(branches.len(), context.shown));
             block.hints = vec![say("land the commit on a protected branch, then tag what landed")];
         }
     }

@@ -1,6 +1,6 @@
 //! Approvals.
 
-use super::{Context, SHOWN, commit_line, count, more, names, run, say};
+use super::{Context, commit_line, count, more, names, run, say};
 use crate::evidence::approval::ChangeDigest;
 use crate::evidence::change::{Binding, Part};
 use crate::report::block::{Block, table};
@@ -63,27 +63,29 @@ pub(super) fn describe(violation: &ReviewViolation, context: &Context<'_>, block
         }
         ReviewViolation::SubmoduleChanged { paths } => {
             block.title = "a submodule moves, and what it brings in was not reviewed".into();
-            block.seen = paths.iter().take(SHOWN).map(|path| path.quoted(62)).collect();
-            block.seen.extend(more(paths.len(), SHOWN));
+            block.seen = paths.iter().take(context.shown).map(|path| path.quoted(62)).collect();
+            block.seen.extend(more(paths.len(), context.shown));
             block.hints = vec![say(
                 "bring the content in as files, or set review.submodules = \"allow\" in meta/refgate.toml",
             )];
         }
-        ReviewViolation::CommitUnsigned { commits, count: all } => unsigned(commits, *all, block),
+        ReviewViolation::CommitUnsigned { commits, count: all } => {
+            unsigned(commits, *all, context, block)
+        }
     }
 }
 
-fn unsigned(commits: &[UnsignedCommit], all: usize, block: &mut Block) {
+fn unsigned(commits: &[UnsignedCommit], all: usize, context: &Context<'_>, block: &mut Block) {
     block.title = format!(
         "{} signed by nobody on the trusted list",
         count(all as u64, "commit is", "commits are")
     );
-    for unsigned in commits.iter().take(SHOWN) {
+    for unsigned in commits.iter().take(context.shown) {
         block.seen.push(commit_line(&unsigned.commit));
         let why = unsigned.why.as_deref().unwrap_or("it has no signature");
         block.seen.extend(wrap(why, 58).into_iter().map(|line| format!("  {line}")));
     }
-    block.seen.extend(more(all, SHOWN));
+    block.seen.extend(more(all, context.shown));
     block.hints = vec![
         say("sign the commits with a key that meta/STRUCTURE.md lists:"),
         run("git rebase --exec 'git commit --amend --no-edit -S' @{upstream}"),
@@ -109,13 +111,13 @@ fn head(gap: &ReviewGap) -> String {
 }
 
 fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
-    block.seen.extend(gap.commits.iter().take(SHOWN).map(commit_line));
-    block.seen.extend(more(gap.commits.len(), SHOWN));
+    block.seen.extend(gap.commits.iter().take(context.shown).map(commit_line));
+    block.seen.extend(more(gap.commits.len(), context.shown));
     if !gap.statements.is_empty() {
         block.seen.push(String::new());
-        statements(&gap.statements, block);
+        statements(&gap.statements, context, block);
     }
-    for (commit, line) in gap.look_alikes.iter().take(SHOWN) {
+    for (commit, line) in gap.look_alikes.iter().take(context.shown) {
         block
             .seen
             .push(format!("line {line} of {} looks like an approval but is none", commit.short()));
@@ -136,10 +138,10 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
     block.hints.push(say("then push the same commit again"));
 }
 
-fn statements(statements: &[Said], block: &mut Block) {
+fn statements(statements: &[Said], context: &Context<'_>, block: &mut Block) {
     let rows: Vec<Vec<String>> = statements
         .iter()
-        .take(4 * SHOWN)
+        .take(4 * context.shown)
         .map(|said| vec![said.who.shown(22), standing(&said.standing)])
         .collect();
     for line in table(&rows) {
@@ -158,7 +160,7 @@ fn statements(statements: &[Said], block: &mut Block) {
             block.seen.push(format!("{head}{part}"));
         }
     }
-    block.seen.extend(more(statements.len(), 4 * SHOWN));
+    block.seen.extend(more(statements.len(), 4 * context.shown));
 }
 
 fn standing(standing: &Standing) -> String {

@@ -1,6 +1,6 @@
 //! What a push is judged by.
 
-use super::{Context, SHOWN, more, run, say};
+use super::{Context, more, run, say};
 use crate::report::block::Block;
 use crate::report::text::{Foreign, wrap};
 use crate::violation::TrustViolation;
@@ -21,7 +21,7 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
         }
         TrustViolation::FilesVoid { diagnostics } => {
             block.title = "with these trusted files nothing could be judged any more".into();
-            for problem in diagnostics.iter().take(SHOWN) {
+            for problem in diagnostics.iter().take(context.shown) {
                 let place = if problem.line == 0 {
                     problem.file.clone()
                 } else {
@@ -36,7 +36,7 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
                     format!("  {}{line}", if at == 0 { "help: " } else { "      " })
                 }));
             }
-            block.seen.extend(more(diagnostics.len(), SHOWN));
+            block.seen.extend(more(diagnostics.len(), context.shown));
             block.hints = vec![
                 say("mend the files, and see what refgate reads in them before you push:"),
                 run(format!("refgate policy check {}", context.new.unwrap_or("HEAD"))),

@@ -1,0 +1,300 @@
+//! The command line, as clap reads it.
+
+#![expect(missing_docs, reason = "what a type means is the help text of its command")]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A merge guard for Git servers: judges each push to a protected ref on signed
+/// approvals and authenticated evidence.
+#[derive(Debug, Parser)]
+#[command(name = "refgate", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// Run as if started in this directory.
+    #[arg(short = 'C', global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "Exit status: 0 accepted, 1 judged and refused, 2 could not judge.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a repository's meta/ and templates/: people, rules, release template
+    Init(Init),
+    /// Sign your approval of a change
+    Approve(Approve),
+    /// Sign an objection to a change: it cannot land while the objection stands
+    Reject(Reject),
+    /// Take back what you have said about a change
+    Withdraw(Withdraw),
+    /// Sign reports of scanners and test runners and attach them to a commit
+    Attach(Attach),
+    /// Judge what you are about to push, as the server will
+    Check(Check),
+    /// Show in a few lines what a push would still need
+    Status(Status),
+    /// Land a topic on a protected branch: merge, squash or rebase, check, push
+    Land(Land),
+    /// Write the approvals of your branch into an empty commit on top of it
+    Seal(Seal),
+    /// Explain a violation by its code
+    Explain(Explain),
+    /// Look at the rules and people that pushes are judged by
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Put refgate into the hooks of repositories on a server
+    Install(Install),
+    /// Take refgate out of the hooks of repositories
+    Uninstall(Uninstall),
+    /// Run by git on the server
+    Hook {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        args: Vec<std::ffi::OsString>,
+    },
+}
+
+/// How a reading command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Lines for people
+    Text,
+    /// One JSON document
+    Json,
+}
+
+/// Which server a client command speaks to.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// The remote to work with [default: the one your branch follows]
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// Use what was fetched before instead of asking the server
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The name of the repository, which is bound into every signature [default: from the remote's URL]
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Change {
+    /// The commit that was read: a topic branch or a commit
+    #[arg(value_name = "TOPIC", default_value = "HEAD")]
+    pub topic: String,
+    /// The protected branch that it shall land on [default: the server's main branch]
+    #[arg(long, value_name = "BRANCH")]
+    pub onto: Option<String>,
+    /// Send it to the server
+    #[arg(long)]
+    pub push: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Approve {
+    #[command(flatten)]
+    pub change: Change,
+    /// Act in this role alone [default: every role that you hold]
+    #[arg(long, value_name = "ROLE", value_enum)]
+    pub role: Vec<Role>,
+    /// How long the approval holds
+    #[arg(long, value_name = "PERIOD", default_value = "30d")]
+    pub valid: String,
+    /// Print the bytes that would be signed, and sign nothing
+    #[arg(long)]
+    pub payload: bool,
+}
+
+/// A role of an approver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Maintainer of the repository
+    Maintainer,
+    /// Reviewer of a domain
+    Reviewer,
+}
+
+#[derive(Debug, Args)]
+pub struct Reject {
+    #[command(flatten)]
+    pub change: Change,
+    /// Why, on one line
+    #[arg(short, long, value_name = "REASON")]
+    pub message: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Withdraw {
+    #[command(flatten)]
+    pub change: Change,
+}
+
+#[derive(Debug, Args)]
+pub struct Attach {
+    /// The commit that the tools ran on
+    #[arg(value_name = "COMMIT", default_value = "HEAD")]
+    pub commit: String,
+    /// A report of static analysis or of a secret scanner
+    #[arg(long, value_name = "FILE")]
+    pub sast: Vec<PathBuf>,
+    /// A bill of materials
+    #[arg(long, value_name = "FILE")]
+    pub sbom: Vec<PathBuf>,
+    /// A report about known vulnerabilities of dependencies
+    #[arg(long, value_name = "FILE")]
+    pub dependencies: Vec<PathBuf>,
+    /// Results of a test suite
+    #[arg(long, value_name = "SUITE=FILE")]
+    pub tests: Vec<String>,
+    /// Attach to the commit's tree alone, for a merge result that is not made yet
+    #[arg(long)]
+    pub tree: bool,
+    /// Sign with the SSH key in this file [default: the key of git's configuration]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Read and show the reports, and sign nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Send everything that the server has not, which may be all there is to do
+    #[arg(long)]
+    pub push: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The branch or tag of the server that you would push to [default: the one your branch follows, or the main branch]
+    #[arg(value_name = "REF")]
+    pub to: Option<String>,
+    /// What you would push
+    #[arg(long, value_name = "COMMIT", default_value = "HEAD")]
+    pub from: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// List everything instead of the first few of a kind
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The branch or tag of the server [default: as for check]
+    #[arg(value_name = "REF")]
+    pub to: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Land {
+    /// The topic: a branch or a commit
+    #[arg(value_name = "TOPIC", default_value = "HEAD")]
+    pub topic: String,
+    /// The protected branch [default: the server's main branch]
+    #[arg(long, value_name = "BRANCH")]
+    pub onto: Option<String>,
+    /// Land the topic as one commit
+    #[arg(long, conflicts_with = "rebase")]
+    pub squash: bool,
+    /// Land the topic's commits one by one on top of the branch
+    #[arg(long)]
+    pub rebase: bool,
+    /// The message of the merge or squash commit
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// Prepare and check, and push nothing
+    #[arg(long)]
+    pub no_push: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Seal {
+    /// The protected branch [default: the server's main branch]
+    #[arg(long, value_name = "BRANCH")]
+    pub onto: Option<String>,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The code; all codes if left out
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Check the trusted files of a commit, and say what is wrong in them
+    Check {
+        /// The commit
+        #[arg(value_name = "COMMIT", default_value = "HEAD")]
+        commit: String,
+    },
+    /// Show the rules in force, where each value comes from, and who counts as what
+    Show {
+        /// The commit
+        #[arg(value_name = "COMMIT", default_value = "HEAD")]
+        commit: String,
+        /// How to print
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Install {
+    /// The repositories
+    #[arg(value_name = "REPOSITORY", required = true)]
+    pub repositories: Vec<PathBuf>,
+    /// What the first push must contain (a commit id) or be signed by (SHA256:... or an OpenPGP fingerprint)
+    #[arg(long, value_name = "COMMIT|KEY")]
+    pub trust_root: Vec<String>,
+    /// The hook to install: pre-receive sees a push as a whole and keeps refused objects out
+    #[arg(long, value_enum, default_value = "pre-receive")]
+    pub hook: Hook,
+}
+
+/// A hook that refgate can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Hook {
+    /// Judges a push as a whole
+    PreReceive,
+    /// Judges each ref by itself, for servers without pre-receive
+    Update,
+}
+
+impl Hook {
+    /// Returns the name by which git knows the hook.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PreReceive => "pre-receive",
+            Self::Update => "update",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// The repositories
+    #[arg(value_name = "REPOSITORY", required = true)]
+    pub repositories: Vec<PathBuf>,
+}

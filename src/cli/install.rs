@@ -1,0 +1,217 @@
+//! `refgate install` and `refgate uninstall`: hooks of repositories on a server.
+//!
+//! The hook is a real file of a few lines that only starts the binary: a link
+//! whose target is gone would let every push through in silence. What was there
+//! before is kept beside it and runs first.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::args::{Hook, Install, Uninstall};
+use super::hook::{CHAINED, REPOSITORY_SETTINGS};
+use super::output::Output;
+use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use crate::id::parse_hex;
+use crate::repo::layout::{Layout, read_bounded};
+use crate::repo::refs::Refs;
+use crate::repo::view::View;
+use crate::signature::key::KeyRef;
+
+const PRE_RECEIVE: &str = include_str!("../../hooks/pre-receive");
+const UPDATE: &str = include_str!("../../hooks/update");
+
+/// The line by which our hooks are known.
+const MARK: &str = "# refgate: judges each push";
+
+/// Installs the hook into each repository.
+///
+/// # Errors
+/// A repository cannot be read or written; those before it are installed.
+pub fn install(args: &Install, out: &mut Output) -> Result<()> {
+    let program = std::env::current_exe()
+        .during(ErrorKind::Environment, || "finding refgate itself".into())?;
+    let roots = trust_root(&args.trust_root)?;
+    for path in &args.repositories {
+        let step = || format!("installing into {}", path.display());
+        let layout = layout(path).map_err(|error| error.while_(step()))?;
+        write_hook(&layout, args.hook, &program, out).map_err(|error| error.while_(step()))?;
+        write_trust_root(&layout, roots.as_deref(), path, out)
+            .map_err(|error| error.while_(step()))?;
+    }
+    Ok(())
+}
+
+/// Takes the hook out of each repository and puts back what was there before.
+///
+/// # Errors
+/// A repository cannot be read or written.
+pub fn uninstall(args: &Uninstall, out: &mut Output) -> Result<()> {
+    for path in &args.repositories {
+        let step = || format!("uninstalling from {}", path.display());
+        let layout = layout(path).map_err(|error| error.while_(step()))?;
+        let hooks = layout.common_dir.join("hooks");
+        for name in ["pre-receive", "update"] {
+            let hook = hooks.join(name);
+            if !is_ours(&hook)? {
+                continue;
+            }
+            let kept = hooks.join(CHAINED).join(name);
+            let result = if kept.exists() {
+                std::fs::rename(&kept, &hook)
+            } else {
+                std::fs::remove_file(&hook)
+            };
+            result.during(ErrorKind::Environment, step)?;
+            out.line(&format!("{}: {name} is as it was before", path.display()));
+        }
+        // The directory goes if nothing is left in it.
+        drop(std::fs::remove_dir(hooks.join(CHAINED)));
+    }
+    Ok(())
+}
+
+/// Finds the git directory: that of a bare repository, or of a work tree.
+fn layout(path: &Path) -> Result<Layout> {
+    let inner = path.join(".git");
+    let git_dir = if inner.is_dir() { inner } else { path.to_owned() };
+    let git_dir = git_dir.canonicalize().map_err(|error| {
+        Error::new(ErrorKind::Usage, format!("{}: {error}", path.display()))
+            .hint("name a git repository")
+    })?;
+    if !git_dir.join("HEAD").is_file() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("{} is no git repository", path.display()),
+        ));
+    }
+    Layout::open(&git_dir)
+}
+
+fn is_ours(hook: &Path) -> Result<bool> {
+    let bytes = read_bounded(hook, 1 << 20)?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&bytes).lines().nth(1).is_some_and(|line| line.starts_with(MARK)))
+}
+
+fn write_hook(layout: &Layout, hook: Hook, program: &Path, out: &mut Output) -> Result<()> {
+    let hooks = layout.common_dir.join("hooks");
+    let step = || format!("writing {}", hooks.join(hook.name()).display());
+    if let Some(elsewhere) = hooks_path(layout)? {
+        let what = format!(
+            "core.hooksPath names {elsewhere}, so git does not look into {}",
+            hooks.display()
+        );
+        return Err(Error::new(ErrorKind::Usage, what)
+            .hint("unset core.hooksPath for this repository, or install the hook there yourself"));
+    }
+    std::fs::create_dir_all(&hooks).during(ErrorKind::Environment, step)?;
+    let target = hooks.join(hook.name());
+    if target.symlink_metadata().is_ok() && !is_ours(&target)? {
+        let kept = hooks.join(CHAINED);
+        std::fs::create_dir_all(&kept).during(ErrorKind::Environment, step)?;
+        // A copy takes its place first, so that no moment is without a hook.
+        let place = kept.join(hook.name());
+        copy(&target, &place)?;
+        out.line(&format!("kept the hook that was there, which runs first: {}", place.display()));
+    }
+    let program = program
+        .to_str()
+        .ok_or_else(|| Error::new(ErrorKind::Environment, "the path of refgate is not UTF-8"))?;
+    let text = match hook {
+        Hook::PreReceive => PRE_RECEIVE,
+        Hook::Update => UPDATE,
+    };
+    let text = text.replace("@REFGATE@", &program.replace('\'', r"'\''"));
+    let temporary = hooks.join(format!(".{}.refgate-new", hook.name()));
+    std::fs::write(&temporary, text).during(ErrorKind::Environment, step)?;
+    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755))
+        .during(ErrorKind::Environment, step)?;
+    std::fs::rename(&temporary, &target).during(ErrorKind::Environment, step)?;
+    out.line(&format!("installed {}", target.display()));
+    Ok(())
+}
+
+/// Copies a hook with its mode; a symbolic link is kept as a link, which must still lead somewhere.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let step = || format!("keeping {}", from.display());
+    let is_link =
+        from.symlink_metadata().during(ErrorKind::Environment, step)?.file_type().is_symlink();
+    if is_link {
+        let target = from.canonicalize().during(ErrorKind::Environment, step)?;
+        if to.symlink_metadata().is_ok() {
+            std::fs::remove_file(to).during(ErrorKind::Environment, step)?;
+        }
+        return std::os::unix::fs::symlink(target, to).during(ErrorKind::Environment, step);
+    }
+    std::fs::copy(from, to).map(drop).during(ErrorKind::Environment, step)
+}
+
+fn hooks_path(layout: &Layout) -> Result<Option<String>> {
+    let git =
+        crate::client::git::Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
+    Ok(git.config("core.hooksPath")?.filter(|path| !path.is_empty()))
+}
+
+/// Reads the root of trust: one commit, or keys.
+fn trust_root(texts: &[String]) -> Result<Option<String>> {
+    if texts.is_empty() {
+        return Ok(None);
+    }
+    if let [only] = texts
+        && parse_hex(only.as_bytes()).is_some()
+        // Forty digits may also be an OpenPGP fingerprint, which people write in capitals.
+        && !only.bytes().any(|b| b.is_ascii_uppercase())
+    {
+        return Ok(Some(format!("[trust-root]\ncommit = \"{only}\"\n")));
+    }
+    let mut keys = Vec::new();
+    for text in texts {
+        let key = KeyRef::parse(text).map_err(|error| {
+            Error::new(ErrorKind::Usage, format!("--trust-root {text:?}: {error}"))
+                .hint("give a full commit id in lower case, or the fingerprint that ssh-keygen -lf KEY prints")
+        })?;
+        keys.push(format!("\"{key}\""));
+    }
+    Ok(Some(format!("[trust-root]\nkeys = [{}]\n", keys.join(", "))))
+}
+
+fn write_trust_root(
+    layout: &Layout,
+    root: Option<&str>,
+    path: &Path,
+    out: &mut Output,
+) -> Result<()> {
+    let file: PathBuf = layout.common_dir.join(REPOSITORY_SETTINGS);
+    let existing =
+        read_bounded(&file, 1 << 20)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let has_root = existing
+        .as_deref()
+        .is_some_and(|text| text.lines().any(|line| line.trim() == "[trust-root]"));
+    if let Some(root) = root {
+        if has_root {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{} names a root of trust already", file.display()),
+            )
+            .hint("edit that file"));
+        }
+        let text = format!(
+            "{}{root}",
+            existing.map(|text| format!("{}\n\n", text.trim_end())).unwrap_or_default()
+        );
+        std::fs::write(&file, text)
+            .during(ErrorKind::Environment, || format!("writing {}", file.display()))?;
+        out.line(&format!("wrote the root of trust to {}", file.display()));
+        return Ok(());
+    }
+    let view = View::Server(Refs::new(layout));
+    let trust_ref = view.trust_ref(None)?;
+    if !has_root && view.resolve(&trust_ref)?.value.is_none() {
+        out.line(&format!(
+            "{}: {trust_ref} does not exist yet, so pushes to protected refs are refused",
+            path.display()
+        ));
+        out.line("name the root of trust, for example the key that will sign the first commit:");
+        out.line(&format!("    refgate install --trust-root SHA256:... {}", path.display()));
+    }
+    Ok(())
+}
