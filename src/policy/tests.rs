@@ -96,7 +96,7 @@ fn t24_a_policy_without_people_is_void() {
         "",
         &[
             "meta/STRUCTURE.md: no maintainer with a key that counts, 2 are needed to change trusted \
-             files (built-in); there is no section \"Maintainers\"",
+             files (built-in policy); there is no section \"Maintainers\"",
             "meta/STRUCTURE.md: no principal with a key that counts in \"Maintainers\" and",
             "meta/STRUCTURE.md: nobody with a key that counts may attest sast",
             "meta/STRUCTURE.md: nobody with a key that counts may attest sbom",
@@ -114,14 +114,14 @@ fn t29_each_role_that_a_gate_needs_is_held() {
     let review = "[[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n";
     let one = people().replace("| 2026-12-31 | |", "| | retired |");
     let both = "meta/STRUCTURE.md:1: 1 principal with a key that counts in \"Maintainers\" and \
-                \"Domain reviewers\" together, 2 approvals are needed (built-in); \
+                \"Domain reviewers\" together, 2 approvals are needed (built-in policy); \
                 not counted: \"Ben\" (retired)";
     void(
         config(review),
         &one,
         &[
             "meta/STRUCTURE.md:1: 1 maintainer with a key that counts, 2 are needed to change \
-             trusted files (built-in); not counted: \"Ben\" (retired)",
+             trusted files (built-in policy); not counted: \"Ben\" (retired)",
             both,
         ],
     );
@@ -157,7 +157,7 @@ fn t29_each_role_that_a_gate_needs_is_held() {
         &people().replace(&format!("`{}`", key('c')), ""),
         &[
             "meta/STRUCTURE.md:18: nobody with a key that counts may attest sast, which is needed \
-             (built-in); not counted: \"CI\" (no key that counts)",
+             (built-in policy); not counted: \"CI\" (no key that counts)",
             "meta/STRUCTURE.md:18: nobody",
             "meta/STRUCTURE.md:18: nobody",
         ],

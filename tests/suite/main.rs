@@ -15,6 +15,7 @@
 mod corpus;
 mod ground;
 mod policy_refs;
+mod push;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;

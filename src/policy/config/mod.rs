@@ -431,7 +431,7 @@ impl Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BuiltIn => f.write_str("built-in"),
+            Self::BuiltIn => f.write_str("built-in policy"),
             Self::Server => f.write_str("server settings"),
             Self::Line(line) => write!(f, "{FILE}:{line}"),
         }

@@ -89,7 +89,7 @@ fn values_remember_where_they_were_set() {
     );
     assert_eq!((*config.review.approvals, config.review.approvals.origin.line()), (3, 4));
     assert_eq!(config.review.approvals.origin.to_string(), "meta/refgate.toml:4");
-    assert_eq!(config.review.carry.origin.to_string(), "built-in");
+    assert_eq!(config.review.carry.origin.to_string(), "built-in policy");
     assert_eq!(config.repository.origin, Origin::Line(1));
     assert_eq!(config.protect[0].origin, Origin::Line(6));
     assert_eq!(Config::built_in(repository()).repository.origin, Origin::Server);

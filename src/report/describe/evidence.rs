@@ -104,11 +104,12 @@ fn commits(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
 
 /// The command that attaches what a commit lacks.
 fn attach(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
-    block.hints.push(say("run the tools on each commit, attach what they write, and push again:"));
+    let what =
+        if gap.count == 1 { "run the tools on the commit" } else { "run the tools on each commit" };
+    block.hints.push(say(format!("{what}, attach what they write, then push again:")));
     for lacking in gap.commits.iter().take(context.shown) {
         block.hints.push(run(attach_command(lacking)));
     }
-    block.hints.push(run(format!("git push origin {}", context.short_ref())));
 }
 
 fn attach_command(lacking: &CommitGap) -> String {

@@ -82,14 +82,19 @@ impl Context<'_> {
     }
 
     fn trusted_text(&self) -> Option<String> {
-        let origins = self.rule.origins.join(", ");
+        let built_in = crate::policy::config::Origin::BuiltIn.to_string();
+        let (ours, files): (Vec<&String>, Vec<&String>) =
+            self.rule.origins.iter().partition(|origin| **origin == built_in);
+        let files = files.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
         let source = self.trusted?;
-        if origins.is_empty() {
-            return None;
-        }
         let short: String = source.commit_id.chars().take(crate::id::SHORT_LEN).collect();
         let name = source.ref_name.strip_prefix("refs/heads/").unwrap_or(&source.ref_name);
-        Some(format!("{origins} as of {name} {short}"))
+        match (ours.is_empty(), files.is_empty()) {
+            (true, true) => None,
+            (false, true) => Some(built_in),
+            (true, false) => Some(format!("{files} as of {name} {short}")),
+            (false, false) => Some(format!("{built_in}; {files} as of {name} {short}")),
+        }
     }
 
     /// Returns the ref as commands take it.

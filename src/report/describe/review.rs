@@ -126,16 +126,27 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
         let text = missing_text(missing);
         block.labels.push(("missing", text));
     }
-    let could = gap.missing.iter().map(could_text).collect::<std::collections::BTreeSet<_>>();
-    for text in could {
-        block.hints.push(say(text));
+    let could: std::collections::BTreeSet<String> =
+        gap.missing.iter().filter_map(could_text).collect();
+    if !could.is_empty() {
+        let could: Vec<String> = could.into_iter().collect();
+        block.hints.push(say(format!("{} can approve it with", could.join(", and "))));
+        block.hints.push(run(format!(
+            "refgate approve {} --onto {} --push",
+            head(gap),
+            context.short_ref()
+        )));
+        block.hints.push(say("then push the same commit again"));
     }
-    block.hints.push(run(format!(
-        "refgate approve {} --onto {} --push",
-        head(gap),
-        context.short_ref()
-    )));
-    block.hints.push(say("then push the same commit again"));
+    let stuck: std::collections::BTreeSet<String> =
+        gap.missing.iter().filter_map(stuck_text).collect();
+    if !stuck.is_empty() {
+        let stuck: Vec<String> = stuck.into_iter().collect();
+        block.hints.push(say(format!(
+            "nobody is left who could give {}: the maintainers can add somebody to meta/STRUCTURE.md",
+            stuck.join(" or ")
+        )));
+    }
 }
 
 fn statements(statements: &[Said], context: &Context<'_>, block: &mut Block) {
@@ -266,18 +277,24 @@ fn missing_text(missing: &Missing) -> String {
     }
 }
 
-fn could_text(missing: &Missing) -> String {
-    let (who, could) = match missing {
+/// Names who could give what is missing; nothing if nobody is left.
+fn could_text(missing: &Missing) -> Option<String> {
+    let (who, could) = missing_from(missing);
+    (!could.is_empty()).then(|| format!("{who} ({})", names(could)))
+}
+
+/// Says what nobody is left to give.
+fn stuck_text(missing: &Missing) -> Option<String> {
+    let (who, could) = missing_from(missing);
+    could.is_empty().then(|| format!("the approval of {who}"))
+}
+
+fn missing_from(missing: &Missing) -> (String, &[crate::violation::Person]) {
+    match missing {
         Missing::Approvals { could, .. } => ("a reviewer or maintainer".to_owned(), could),
         Missing::Maintainers { could, .. }
         | Missing::SecondMaintainer { could, .. }
         | Missing::Threshold { could, .. } => ("a maintainer".to_owned(), could),
         Missing::Reviewer { domain, could, .. } => (format!("a reviewer of {domain}"), could),
-    };
-    if could.is_empty() {
-        return format!(
-            "{who} has to approve it, but nobody listed is left who could: ask the maintainers to add somebody to meta/STRUCTURE.md"
-        );
     }
-    format!("{who} ({}) can approve it with", names(could))
 }

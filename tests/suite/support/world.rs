@@ -1,0 +1,359 @@
+//! A server and people who push to it: a bare repository with the installed hook, clones
+//! with keys of their own, a CI that attests, and the client commands of the built binary.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::{command, output, run};
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Said {
+    pub ok: bool,
+    pub code: Option<i32>,
+    pub out: String,
+    /// Standard error, without `remote: ` and without the blanks that git puts behind each line.
+    pub err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        let err: Vec<&str> = err
+            .lines()
+            .map(|line| {
+                line.strip_prefix("remote: ")
+                    .or(line.strip_prefix("remote:"))
+                    .unwrap_or(line)
+                    .trim_end()
+            })
+            .collect();
+        Self {
+            ok: output.status.success(),
+            code: output.status.code(),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: err.join("\n"),
+        }
+    }
+}
+
+impl Said {
+    /// The codes of all violations that the server named, in order.
+    pub fn codes(&self) -> Vec<&str> {
+        self.err
+            .lines()
+            .filter_map(|line| line.strip_prefix("error[")?.split_once(']').map(|(code, _)| code))
+            .collect()
+    }
+
+    /// The push was refused for exactly these reasons.
+    #[track_caller]
+    pub fn refused(&self, codes: &[&str]) {
+        assert!(!self.ok, "accepted:\n{self}");
+        assert_eq!(self.codes(), codes, "{self}");
+    }
+
+    #[track_caller]
+    pub fn accepted(&self) {
+        assert!(self.ok, "{self}");
+    }
+}
+
+impl std::fmt::Display for Said {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit {:?}\n--- out\n{}\n--- err\n{}", self.code, self.out, self.err)
+    }
+}
+
+pub struct World {
+    dir: tempfile::TempDir,
+}
+
+/// Somebody with a clone and a key of their own.
+pub struct Person<'w> {
+    world: &'w World,
+    pub name: &'static str,
+}
+
+/// People of the worlds: name, and what they sign with.
+pub const PEOPLE: [&str; 7] = ["ada", "ben", "cleo", "dana", "eve", "ci", "mallory"];
+
+/// The rules of most worlds: the built-in policy under a name.
+pub const CONFIG: &str = "repository = \"git.example.org/demo/app\"\n";
+
+impl World {
+    /// A server whose main branch holds people and rules, made by the first push under a root of trust.
+    ///
+    /// Ada and Ben maintain, Cleo reviews `net/`, Dana writes, Eve does security, Ben
+    /// releases, CI attests everything. Mallory is on no list.
+    pub fn new() -> Self {
+        Self::with(CONFIG, &structure())
+    }
+
+    pub fn with(config: &str, structure: &str) -> Self {
+        let world = Self::empty(&[]);
+        world.bootstrap(config, structure);
+        world
+    }
+
+    /// A server with the hook and the root of trust, and nothing pushed yet.
+    pub fn empty(init: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let world = Self { dir };
+        copy_keys(&world.path("keys"));
+        run(command("git")
+            .args(["init", "-q", "--bare", "-b", "main"])
+            .args(init)
+            .arg(world.server()));
+        let root = world.fingerprint("ada");
+        let installed = world
+            .refgate(world.dir.path(), &["install", "--trust-root", &root, &text(&world.server())]);
+        assert!(installed.ok, "{installed}");
+        world
+    }
+
+    /// Ada makes the first push: people, rules, the release template and some files.
+    pub fn bootstrap(&self, config: &str, structure: &str) {
+        let ada = self.person("ada");
+        ada.write("meta/refgate.toml", config);
+        ada.write("meta/STRUCTURE.md", structure);
+        ada.write(
+            "templates/document-template.md",
+            include_str!("../../../templates/document-template.md"),
+        );
+        ada.write("net/up.rs", "fn up() {}\n");
+        ada.write("README.md", "# demo\n");
+        ada.git(&["add", "-A"]);
+        ada.git(&["commit", "-q", "-S", "-m", "Start refgate"]);
+        ada.push(&["main"]).accepted();
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn server(&self) -> PathBuf {
+        self.path("server.git")
+    }
+
+    /// What a ref of the server holds, or nothing.
+    pub fn on_server(&self, name: &str) -> Option<String> {
+        let out = output(command("git").arg("-C").arg(self.server()).args([
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            name,
+        ]));
+        out.status.success().then(|| String::from_utf8_lossy(&out.stdout).trim().to_owned())
+    }
+
+    pub fn server_git(&self, args: &[&str]) -> String {
+        text_of(run(command("git").arg("-C").arg(self.server()).args(args)))
+    }
+
+    /// All refs of the server with their values.
+    pub fn refs(&self) -> String {
+        self.server_git(&["for-each-ref", "--format=%(refname) %(objectname)"])
+    }
+
+    pub fn fingerprint(&self, name: &str) -> String {
+        fingerprint(&self.path("keys").join(format!("{name}.pub")))
+    }
+
+    /// Runs the built binary in a directory.
+    pub fn refgate(&self, dir: &Path, args: &[&str]) -> Said {
+        output(self.refgate_command().current_dir(dir).args(args)).into()
+    }
+
+    pub fn refgate_command(&self) -> Command {
+        let mut refgate = command(env!("CARGO_BIN_EXE_refgate"));
+        refgate.env("HOME", self.dir.path());
+        refgate
+    }
+
+    /// Returns somebody, with a clone that is made when they first need it.
+    pub fn person(&self, name: &'static str) -> Person<'_> {
+        let person = Person { world: self, name };
+        if !person.dir().exists() {
+            run(command("git").args(["clone", "-q"]).arg(self.server()).arg(person.dir()));
+            person.git(&["config", "user.name", &display_name(name)]);
+            person.git(&["config", "user.email", &format!("{name}@example.org")]);
+            person.git(&["config", "gpg.format", "ssh"]);
+            person.git(&["config", "user.signingKey", &text(&self.path("keys").join(name))]);
+            person.git(&["config", "push.default", "upstream"]);
+            if self.on_server("refs/heads/main").is_none() {
+                person.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
+            }
+        }
+        person
+    }
+
+    /// CI attests everything that the built-in policy asks for, on one commit, with clean reports.
+    pub fn ci_passes(&self, commit: &str) {
+        let ci = self.person("ci");
+        ci.git(&["fetch", "-q", "origin"]);
+        ci.refgate(&attach_clean(commit)).accepted();
+    }
+}
+
+/// The arguments that attach a clean report of every kind, and push.
+pub fn attach_clean(commit: &str) -> Vec<String> {
+    let mut args: Vec<String> = vec!["attach".into(), "--push".into()];
+    for (flag, file) in [
+        ("--sast", "sarif/bandit-1.9.4-clean-nofindings.sarif"),
+        ("--sbom", "cyclonedx/syft-1.18.1-jsapp-1.6.cdx.json"),
+        ("--dependencies", "sarif/trivy-0.59.1-fs-secret-goapp-nofindings.sarif"),
+    ] {
+        args.extend([flag.into(), corpus(file)]);
+    }
+    for suite in ["unit", "integration", "smoke"] {
+        args.extend([
+            "--tests".into(),
+            format!("{suite}={}", corpus("junit/pytest-9.2.0-smoke-allpass.xml")),
+        ]);
+    }
+    args.push(commit.into());
+    args
+}
+
+/// The path of a file of the corpus.
+pub fn corpus(file: &str) -> String {
+    text(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(file))
+}
+
+impl Person<'_> {
+    pub fn dir(&self) -> PathBuf {
+        self.world.path(self.name)
+    }
+
+    pub fn command(&self) -> Command {
+        let mut git = command("git");
+        git.current_dir(self.dir()).env("HOME", self.world.dir.path());
+        git
+    }
+
+    /// Runs git, which must succeed, and returns what it printed.
+    pub fn git(&self, args: &[&str]) -> String {
+        text_of(run(self.command().args(args)))
+    }
+
+    pub fn try_git(&self, args: &[&str]) -> Said {
+        output(self.command().args(args)).into()
+    }
+
+    pub fn push(&self, refspecs: &[&str]) -> Said {
+        output(self.command().args(["push", "origin"]).args(refspecs)).into()
+    }
+
+    pub fn refgate<S: AsRef<str>>(&self, args: &[S]) -> Said {
+        let args: Vec<&str> = args.iter().map(AsRef::as_ref).collect();
+        output(self.world.refgate_command().current_dir(self.dir()).args(args)).into()
+    }
+
+    pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.dir().join(path);
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        std::fs::write(path, content).expect("written");
+    }
+
+    pub fn head(&self) -> String {
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Starts a topic from the server's main branch.
+    pub fn topic(&self, name: &str) {
+        self.git(&["fetch", "-q", "origin"]);
+        self.git(&["checkout", "-q", "--no-track", "-B", name, "origin/main"]);
+    }
+
+    /// Commits everything and returns the commit's id.
+    pub fn commit(&self, message: &str) -> String {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--allow-empty", "-m", message]);
+        self.head()
+    }
+
+    /// Writes a topic of one commit to `net/` and pushes it to a branch of its own.
+    pub fn propose(&self, name: &str) -> String {
+        self.topic(name);
+        self.write("net/up.rs", format!("fn up() {{ /* {name} */ }}\n"));
+        let commit = self.commit(&format!("Change {name}"));
+        self.push(&[&format!("+{name}")]).accepted();
+        commit
+    }
+
+    /// Fetches, and approves a commit onto main.
+    pub fn approves(&self, commit: &str) {
+        self.git(&["fetch", "-q", "origin"]);
+        self.refgate(&["approve", commit, "--push"]).accepted();
+    }
+}
+
+/// The people of most worlds.
+pub fn structure() -> String {
+    let fp = |name: &str| {
+        let key =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys").join(format!("{name}.pub"));
+        fingerprint(&key)
+    };
+    let row =
+        |name: &str| format!("| {} | {name}@example.org | `{}` |", display_name(name), fp(name));
+    let head = "| Name | Email | Keys |\n|---|---|---|";
+    format!(
+        "# Structure\n\n## Maintainers\n\n{head}\n{}\n{}\n\n## People\n\n{head}\n{}\n{}\n\n\
+         ## Domain reviewers\n\n| Domain | Paths | Reviewers |\n|---|---|---|\n| net | `/net/` | cleo@example.org |\n\n\
+         ## Security Engineering\n\n{head}\n{}\n\n## Release managers\n\n{head}\n{}\n\n\
+         ## Automation\n\n| Name | Email | Keys | Attests |\n|---|---|---|---|\n\
+         | {} | ci@example.org | `{}` | sast, sbom, dependencies, tests:unit, tests:integration, tests:smoke |\n",
+        row("ada"),
+        row("ben"),
+        row("cleo"),
+        row("dana"),
+        row("eve"),
+        row("ben"),
+        display_name("ci"),
+        fp("ci"),
+    )
+}
+
+fn display_name(name: &str) -> String {
+    match name {
+        "ada" => "Ada Lovelace",
+        "ben" => "Ben Ito",
+        "cleo" => "Cleo Roth",
+        "dana" => "Dana Cole",
+        "eve" => "Eve Sand",
+        "ci" => "Build Robot",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn fingerprint(public_key: &Path) -> String {
+    let listed = run(command("ssh-keygen").arg("-lf").arg(public_key));
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    listed.split(' ').nth(1).expect("a fingerprint").to_owned()
+}
+
+/// Test keys are copied: ssh-keygen takes no private key that others can read.
+fn copy_keys(to: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::create_dir_all(to).expect("made");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys");
+    for name in PEOPLE {
+        for name in [name.to_owned(), format!("{name}.pub")] {
+            let target = to.join(&name);
+            std::fs::copy(from.join(&name), &target).expect("copied");
+            std::fs::set_permissions(&target, std::fs::Permissions::from_mode(0o600))
+                .expect("restricted");
+        }
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("UTF-8").trim_end_matches('\n').to_owned()
+}
