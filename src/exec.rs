@@ -55,11 +55,11 @@ impl Run {
         self
     }
 
-    /// Passes on the whole environment, for a program that git would have started itself.
+    /// Passes on exactly the environment of refgate, for a program that git would have started itself.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "a chained hook gets what git gave to its own")]
     pub fn with_whole_environment(mut self) -> Self {
-        self.command.envs(std::env::vars_os());
+        self.command.env_clear().envs(std::env::vars_os());
         self
     }
 

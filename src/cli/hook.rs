@@ -90,6 +90,13 @@ fn hook(args: &[OsString]) -> Result<Answer> {
             ));
         }
     };
+    let ids = push.updates.iter().flat_map(|update| [update.claimed_old, update.new]).flatten();
+    if ids.into_iter().any(|id| id.kind() != layout.hash) {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            format!("the ids of the push are not those of a {} repository", layout.hash),
+        ));
+    }
     if let Some(status) = chained(&layout, name, args.get(1..).unwrap_or_default(), input)? {
         return Ok(Answer::Refused(format!(
             "error: the hook that was here before refgate refused the push (exit status {status})\n"

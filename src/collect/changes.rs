@@ -48,6 +48,9 @@ pub struct Changes<'a, 's, 't> {
     /// What the trailers of each landing say.
     trailers: Vec<Vec<Found>>,
     landings: Vec<Landing>,
+    /// Landings that have approval trailers.
+    sealed: BTreeSet<usize>,
+    positions: BTreeMap<CommitId, usize>,
     /// Who signed each new commit, as far as that could be verified.
     signers: BTreeMap<CommitId, PrincipalId>,
     unsigned: Vec<UnsignedCommit>,
@@ -75,6 +78,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
             approvals,
             trailers: Vec::new(),
             landings: Vec::new(),
+            sealed: BTreeSet::new(),
+            positions: BTreeMap::new(),
             signers: BTreeMap::new(),
             unsigned: Vec::new(),
             clean: RefCell::default(),
@@ -118,6 +123,11 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                 }
             }
             Err(ambiguity) => landing.ambiguity = Some(ambiguity),
+        }
+        let at = self.landings.len();
+        self.positions.insert(commit.id, at);
+        if !found.is_empty() {
+            self.sealed.insert(at);
         }
         self.landings.push(landing);
         self.trailers.push(found);
@@ -228,7 +238,8 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         Ok(facts.units.len() > before)
     }
 
-    /// Returns where groups that end with a landing may begin, by what its trailers say.
+    /// Returns where a group that ends with a landing may begin, by what its trailers say:
+    /// at the base of the push, at the base that a trailer names, or where the group before it ended.
     fn starts(&self, last: usize) -> BTreeSet<usize> {
         let Some(trailers) = self.trailers.get(last).filter(|trailers| !trailers.is_empty()) else {
             return BTreeSet::new();
@@ -240,9 +251,7 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         let mut starts: BTreeSet<usize> =
             bases.filter_map(|base| self.position(base)).filter(|start| *start <= last).collect();
         starts.insert(0);
-        let others =
-            self.trailers.iter().take(last).enumerate().filter(|(_, found)| !found.is_empty());
-        starts.extend(others.map(|(at, _)| at + 1));
+        starts.extend(self.sealed.range(..last).next_back().map(|at| at + 1));
         starts
     }
 
@@ -251,7 +260,7 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         if self.chain.base == Some(commit) {
             return Some(0);
         }
-        self.landings.iter().position(|landing| landing.commit.id == commit).map(|at| at + 1)
+        self.positions.get(&commit).map(|at| at + 1)
     }
 
     fn below(&self, start: usize) -> (Option<CommitId>, TreeId) {

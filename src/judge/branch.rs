@@ -1,5 +1,7 @@
 //! Protected branches.
 
+use std::collections::BTreeSet;
+
 use super::names::Named;
 use super::{Judge, kind_of, missing, or_violation};
 use crate::collect::chain::{self, Chain};
@@ -28,6 +30,16 @@ pub(super) enum From {
     Tip(Option<CommitId>),
     /// At the root of trust, which the administrator named.
     Root(CommitId),
+}
+
+/// What an update of a branch brings in.
+struct Laid {
+    /// Commits that no protected branch with these gates had.
+    new: Range,
+    /// All commits that this branch had not, where that is more.
+    all: Option<Range>,
+    /// The landings.
+    chain: Chain,
 }
 
 impl Judge<'_> {
@@ -71,7 +83,7 @@ impl Judge<'_> {
         let Some(new) = named.judgement.new.map(CommitId) else { return Ok(()) };
         let inner = named.inner.clone();
         let collected = self.lay_out(scene, &named.namespace, &inner, gates, new, from);
-        let (range, chain) = match collected {
+        let Laid { new: range, all, chain } = match collected {
             Ok(found) => found,
             Err(stop) => {
                 let outcomes = or_violation(Err(stop), || format!("judging {inner}"))?;
@@ -86,7 +98,15 @@ impl Judge<'_> {
                 Gate::Scan | Gate::Tests => {
                     self.evidence_gate(scene, gate, &range, &chain, tips, &mut evidence)
                 }
-                Gate::Review => self.review(scene, &inner, &chain, &range, tips, new, trust_ref),
+                Gate::Review => self.review(
+                    scene,
+                    &inner,
+                    &chain,
+                    all.as_ref().unwrap_or(&range),
+                    tips,
+                    new,
+                    trust_ref,
+                ),
                 Gate::Checklist => Ok(vec![no_checklist(config)]),
             };
             let outcomes = or_violation(outcomes, || format!("gate {gate} on {inner}"))?;
@@ -96,6 +116,9 @@ impl Judge<'_> {
     }
 
     /// Finds the new commits and the chain of landings.
+    ///
+    /// Commits that another protected branch has passed are not scanned and tested again, but who may
+    /// approve their landing here depends on who wrote them.
     fn lay_out(
         &self,
         scene: &Scene<'_, '_>,
@@ -104,7 +127,7 @@ impl Judge<'_> {
         gates: Gates,
         new: CommitId,
         from: From,
-    ) -> Result<(Range, Chain), Stop> {
+    ) -> Result<Laid, Stop> {
         let Scene { incoming, trusted, limits, deadline, policy, .. } = *scene;
         let collect = Collect { incoming, trusted, limits, deadline };
         let old = match from {
@@ -114,7 +137,13 @@ impl Judge<'_> {
         let others = || self.other_tips(policy.config(), namespace, name, gates);
         let range = collect.range(new, old, others).map_err(|error| scene.range_stop(error))?;
         let chain = chain::follow(scene, old, new, &range)?;
-        Ok((range, chain))
+        if chain.landings.iter().all(|landing| range.commits.contains_key(&landing.id)) {
+            return Ok(Laid { new: range, all: None, chain });
+        }
+        let all =
+            collect.range(new, old, || Ok(Vec::new())).map_err(|error| scene.range_stop(error))?;
+        let chain = chain::follow(scene, old, new, &all)?;
+        Ok(Laid { new: range, all: Some(all), chain })
     }
 
     /// Returns what the other protected refs with at least these gates hold: their history has passed them.
@@ -125,7 +154,9 @@ impl Judge<'_> {
         name: &RefName,
         gates: Gates,
     ) -> Result<Vec<CommitId>> {
-        let mut tips = Vec::new();
+        // A branch never passes the checklist, so having it or not says nothing about its history.
+        let needed: Gates = gates.iter().filter(|gate| *gate != Gate::Checklist).collect();
+        let mut tips = BTreeSet::new();
         for rule in &config.protect {
             for pattern in
                 rule.refs.iter().filter(|pattern| pattern.to_string().starts_with("refs/heads/"))
@@ -135,14 +166,14 @@ impl Judge<'_> {
                     let inner = full.without_namespace();
                     let has_passed = config
                         .gates_for(inner.as_bytes())
-                        .is_some_and(|other| other.includes(gates));
-                    if has_passed && inner != *name && !tips.contains(&CommitId(id)) {
-                        tips.push(CommitId(id));
+                        .is_some_and(|other| other.includes(needed));
+                    if has_passed && inner != *name {
+                        tips.insert(CommitId(id));
                     }
                 }
             }
         }
-        Ok(tips)
+        Ok(tips.into_iter().collect())
     }
 
     fn evidence_gate(

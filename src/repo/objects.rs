@@ -96,7 +96,15 @@ fn broken(id: &ObjectId, error: &gix::Error) -> Error {
     Error::new(ErrorKind::Repository, error.to_string()).while_(format!("reading object {id}"))
 }
 
+/// An id of another hash function names nothing here: asking the store for it would be asking for its prefix.
+fn is_foreign(handle: &gix::odb::Handle, id: &ObjectId) -> bool {
+    id.kind() != handle.store_ref().object_hash()
+}
+
 fn header_in(handle: &gix::odb::Handle, id: &ObjectId) -> Result<Option<(ObjectKind, u64)>> {
+    if is_foreign(handle, id) {
+        return Ok(None);
+    }
     match handle.try_header(id) {
         Ok(header) => Ok(header.map(|h| (object_kind(h.kind), h.size))),
         Err(error) => Err(broken(id, &error)),
@@ -104,6 +112,9 @@ fn header_in(handle: &gix::odb::Handle, id: &ObjectId) -> Result<Option<(ObjectK
 }
 
 fn read_in(handle: &gix::odb::Handle, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<bool> {
+    if is_foreign(handle, id) {
+        return Ok(false);
+    }
     match handle.try_find(id, buffer) {
         Ok(Some(data)) => {
             let len = data.data.len();
@@ -143,7 +154,7 @@ impl Trusted {
     /// Says whether the object was on the server before the push, without looking again at the disk.
     #[must_use]
     pub fn contains(&self, id: &ObjectId) -> bool {
-        self.store.handle.exists(id)
+        !is_foreign(&self.store.handle, id) && self.store.handle.exists(id)
     }
 }
 
@@ -181,14 +192,6 @@ impl<'t> Incoming<'t> {
     pub fn open(quarantine: Option<&Path>, trusted: &'t Trusted) -> Result<Self> {
         let quarantine = quarantine.map(|dir| Store::open(dir, trusted.hash)).transpose()?;
         Ok(Self { quarantine, trusted, computed: RefCell::default() })
-    }
-
-    /// Says whether the push brought the object and the repository had it not.
-    ///
-    /// `false` proves nothing: objects of an earlier, refused push may lie in the repository.
-    #[must_use]
-    pub fn is_new(&self, id: &ObjectId) -> bool {
-        self.quarantine.as_ref().is_some_and(|q| q.handle.exists(id)) && !self.trusted.contains(id)
     }
 
     /// Keeps a computed object in memory, so that it can be read like others.
