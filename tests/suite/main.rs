@@ -22,3 +22,4 @@ mod signature_openpgp;
 mod signature_ssh;
 mod signature_tools;
 mod support;
+mod tidy;

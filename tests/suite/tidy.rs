@@ -1,0 +1,235 @@
+//! Tests of the project itself: what review would have to watch for ever.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use refgate::violation::Violation;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn files_below(directory: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut pending = vec![root().join(directory)];
+    while let Some(directory) = pending.pop() {
+        for entry in std::fs::read_dir(&directory)
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").path())
+        {
+            if entry.is_dir() {
+                pending.push(entry);
+            } else if entry.extension().is_some_and(|found| found == extension) {
+                found.push(entry);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The code of a file without its unit tests, comments and documentation.
+fn code(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("a source file");
+    let body = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
+    body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Gates, verdict, violations, policy, evidence and signatures decide: they reach no
+/// file, clock, process, environment or network, and know no repository.
+#[test]
+fn pure_modules_import_no_edge() {
+    let forbidden = [
+        "std::fs",
+        "std::env",
+        "std::process",
+        "std::net",
+        "SystemTime::now",
+        "Instant::now",
+        "std::thread",
+        "crate::exec",
+        "crate::env",
+        "crate::repo::objects",
+        "crate::repo::refs",
+        "crate::repo::layout",
+        "crate::repo::view",
+        "crate::client",
+        "crate::cli",
+        "crate::collect",
+        "crate::judge",
+        "crate::snapshot",
+        "clock::now",
+        "println!",
+        "eprintln!",
+        "git2::",
+    ];
+    let mut pure = vec![root().join("src/verdict.rs"), root().join("src/settings.rs")];
+    for directory in ["src/gate", "src/violation", "src/policy", "src/evidence", "src/signature"] {
+        pure.extend(files_below(directory, "rs"));
+    }
+    for path in pure.iter().filter(|path| {
+        !path.ends_with("tests.rs") && !path.components().any(|c| c.as_os_str() == "tests")
+    }) {
+        let code = code(path);
+        for word in forbidden {
+            assert!(!code.contains(word), "{} uses {word}", path.display());
+        }
+    }
+}
+
+/// The git library has one door on the trust path, and libgit2 another on the client's side.
+#[test]
+fn git_libraries_stay_behind_their_modules() {
+    for path in files_below("src", "rs") {
+        let code = code(&path);
+        let inside = |directory: &str| path.starts_with(root().join(directory));
+        if code.contains("git2::") {
+            assert!(inside("src/client/store.rs"), "{} uses libgit2", path.display());
+        }
+        let uses_gix =
+            ["gix::", "gix_merge::", "gix_revision::"].iter().any(|name| code.contains(name));
+        // Ids are gix's; patterns use its glob and name rules, which read nothing.
+        let allowed = ["src/repo", "src/id.rs", "src/policy", "src/settings.rs"]
+            .iter()
+            .any(|place| inside(place));
+        assert!(!uses_gix || allowed, "{} uses gix", path.display());
+    }
+}
+
+/// Only the snapshot vouches for values, only the verdict makes an `Accepted`, and only the hook consumes one.
+#[test]
+fn trust_and_acceptance_have_one_source_each() {
+    for path in files_below("src", "rs") {
+        let code = code(&path);
+        let is = |file: &str| path == root().join(file);
+        assert!(!code.contains("::vouch(") || is("src/snapshot.rs"), "{} vouches", path.display());
+        assert!(
+            !code.contains("Accepted(())") || is("src/verdict.rs"),
+            "{} accepts",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_code_has_a_page_and_a_line_in_the_changelog() {
+    let changelog = read("CHANGELOG.md");
+    let pages: Vec<&str> = refgate::explain::PAGES.iter().map(|(code, _)| *code).collect();
+    assert_eq!(
+        pages,
+        Violation::codes(),
+        "src/explain/mod.rs lists the pages in the order of the codes"
+    );
+    for code in Violation::codes() {
+        assert!(changelog.contains(&format!("`{code}`")), "CHANGELOG.md does not name {code}");
+    }
+}
+
+/// Every code is asserted by some test that judges something, not only rendered.
+#[test]
+fn every_code_is_provoked_by_a_test() {
+    let mut tests = String::new();
+    for path in
+        files_below("tests/suite", "rs").into_iter().filter(|path| !path.ends_with("tidy.rs"))
+    {
+        tests += &std::fs::read_to_string(path).expect("a test file");
+    }
+    for path in files_below("src/gate", "rs")
+        .into_iter()
+        .filter(|path| path.ends_with("tests.rs") || path.ends_with("testkit.rs"))
+    {
+        tests += &std::fs::read_to_string(path).expect("a test file");
+    }
+    let missing: Vec<&str> = Violation::codes()
+        .into_iter()
+        .filter(|code| !tests.contains(&format!("\"{code}\"")))
+        .collect();
+    assert!(missing.is_empty(), "no test provokes {missing:?}");
+}
+
+#[test]
+fn no_test_file_is_forgotten() {
+    let main = read("tests/suite/main.rs");
+    for entry in std::fs::read_dir(root().join("tests/suite")).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        if name != "main" && name != "snapshots" {
+            assert!(
+                main.contains(&format!("mod {name};")),
+                "tests/suite/main.rs does not name {name}"
+            );
+        }
+    }
+}
+
+/// What people read on the channel is ASCII; letters of foreign text are another matter.
+#[test]
+fn our_own_messages_are_ascii() {
+    for path in files_below("src/report", "rs").into_iter().chain(files_below("src/explain", "md"))
+    {
+        let text = if path.extension().is_some_and(|e| e == "rs") {
+            code(&path)
+        } else {
+            std::fs::read_to_string(&path).expect("a page")
+        };
+        let odd: Vec<&str> = text.lines().filter(|line| !line.is_ascii()).collect();
+        let allowed = path.ends_with("report/text.rs");
+        assert!(odd.is_empty() || allowed, "{}: {odd:?}", path.display());
+    }
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest = read("Cargo.toml");
+    let mut in_dependencies = false;
+    let mut commented = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            in_dependencies = line.contains("dependencies]");
+        } else if line.starts_with('#') {
+            commented = true;
+            continue;
+        } else if in_dependencies && line.contains(" = ") && !line.starts_with(' ') {
+            assert!(commented, "no reason is given for {line}");
+        }
+        // Two that belong together may share one comment.
+        if line.is_empty() {
+            commented = false;
+        }
+    }
+}
+
+/// Nothing that is shipped knows the machine that it was written on.
+#[test]
+fn no_path_of_a_machine_is_in_the_project() {
+    let mut files: BTreeSet<PathBuf> = BTreeSet::new();
+    for (directory, extension) in [
+        ("src", "rs"),
+        ("src", "md"),
+        ("docs", "md"),
+        ("tests/suite", "rs"),
+        ("benches", "rs"),
+        ("testrepos", "sh"),
+        ("hooks", ""),
+    ] {
+        if root().join(directory).exists() {
+            files.extend(files_below(directory, extension));
+        }
+    }
+    for name in ["README.md", "install.sh", "tests/run.sh", "Cargo.toml"] {
+        if root().join(name).exists() {
+            files.insert(root().join(name));
+        }
+    }
+    let home = ["/ro", "ot/"].concat();
+    let work = ["/wo", "rk/"].concat();
+    for path in files {
+        let text = std::fs::read_to_string(&path).expect("a text file");
+        assert!(!text.contains(&home) && !text.contains(&work), "{}", path.display());
+    }
+}
