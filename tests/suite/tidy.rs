@@ -233,3 +233,26 @@ fn no_path_of_a_machine_is_in_the_project() {
         assert!(!text.contains(&home) && !text.contains(&work), "{}", path.display());
     }
 }
+
+/// The page about limits says what the code does.
+#[test]
+fn the_documented_limits_are_the_defaults() {
+    let page = read("docs/limits.md");
+    let limits = refgate::limits::Limits::default();
+    let debug = format!("{limits:?}");
+    let fields = debug.trim_start_matches("Limits { ").trim_end_matches(" }").split(", ");
+    for field in fields {
+        let (name, value) = field.split_once(": ").expect("a field");
+        let name = name.replace('_', "-");
+        let row = page
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{name}` |")))
+            .unwrap_or_else(|| panic!("{name} is not documented"));
+        let shown = row.split('|').nth(2).expect("a value").trim().replace(',', "");
+        let shown = match shown.strip_suffix(" MiB") {
+            Some(mebibytes) => (mebibytes.parse::<u64>().expect("a number") << 20).to_string(),
+            None => shown,
+        };
+        assert_eq!(shown, value, "{name}");
+    }
+}
