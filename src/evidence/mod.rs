@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod attestation;
 pub mod change;
+pub mod checklist;
 pub mod dsse;
 pub mod format;
 pub mod kind;
