@@ -40,9 +40,11 @@ fn a_high_finding_blocks() {
     ci.refgate(&["attach", "--push", "--sast", &bandit, &commit]).accepted();
     world.person("cleo").approves(&commit);
     world.person("ben").approves(&commit);
+    let before = world.refs();
     let refused = dana.push(&["retry:main"]);
     refused.refused(&["scan-finding-open"]);
     assert!(refused.err.contains("high B602 in"), "{refused}");
+    assert_eq!(world.refs(), before, "a refused push moves no ref");
 }
 
 #[test]

@@ -242,7 +242,7 @@ impl Person<'_> {
     }
 
     pub fn push(&self, refspecs: &[&str]) -> Said {
-        output(self.command().args(["push", "origin"]).args(refspecs)).into()
+        self.try_git(&[&["push", "origin"], refspecs].concat())
     }
 
     pub fn refgate<S: AsRef<str>>(&self, args: &[S]) -> Said {
