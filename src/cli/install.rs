@@ -5,17 +5,14 @@
 //! before is kept beside it and runs first.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::args::{Hook, Install, Uninstall};
-use super::hook::{CHAINED, REPOSITORY_SETTINGS};
+use super::hook::CHAINED;
 use super::output::Output;
+use super::trust_root;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
-use crate::id::parse_hex;
 use crate::repo::layout::{Layout, read_bounded};
-use crate::repo::refs::Refs;
-use crate::repo::view::View;
-use crate::signature::key::KeyRef;
 
 const PRE_RECEIVE: &str = include_str!("../../hooks/pre-receive");
 const UPDATE: &str = include_str!("../../hooks/update");
@@ -30,18 +27,21 @@ const MARK: &str = "# refgate: judges each push";
 pub fn install(args: &Install, out: &mut Output) -> Result<()> {
     let program = std::env::current_exe()
         .during(ErrorKind::Environment, || "finding refgate itself".into())?;
-    let roots = trust_root(&args.trust_root)?;
+    let root = trust_root::parse(&args.trust_root)?;
     for path in &args.repositories {
         let step = || format!("installing into {}", path.display());
         let layout = layout(path).map_err(|error| error.while_(step()))?;
         write_hook(&layout, args.hook, &program, out).map_err(|error| error.while_(step()))?;
-        write_trust_root(&layout, roots.as_deref(), path, out)
-            .map_err(|error| error.while_(step()))?;
+        match &root {
+            Some(root) => trust_root::write(&layout, root, out),
+            None => trust_root::advise(&layout, path, out),
+        }
+        .map_err(|error| error.while_(step()))?;
     }
     Ok(())
 }
 
-/// Takes the hook out of each repository and puts back what was there before.
+/// Takes the hook out of each repository, and what `install` wrote to its settings, and puts back what was there before.
 ///
 /// # Errors
 /// A repository cannot be read or written.
@@ -66,6 +66,7 @@ pub fn uninstall(args: &Uninstall, out: &mut Output) -> Result<()> {
         }
         // The directory goes if nothing is left in it.
         drop(std::fs::remove_dir(hooks.join(CHAINED)));
+        trust_root::remove(&layout, out).map_err(|error| error.while_(step()))?;
     }
     Ok(())
 }
@@ -149,69 +150,4 @@ fn hooks_path(layout: &Layout) -> Result<Option<String>> {
     let git =
         crate::client::git::Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
     Ok(git.config("core.hooksPath")?.filter(|path| !path.is_empty()))
-}
-
-/// Reads the root of trust: one commit, or keys.
-fn trust_root(texts: &[String]) -> Result<Option<String>> {
-    if texts.is_empty() {
-        return Ok(None);
-    }
-    if let [only] = texts
-        && parse_hex(only.as_bytes()).is_some()
-        // Forty digits may also be an OpenPGP fingerprint, which people write in capitals.
-        && !only.bytes().any(|b| b.is_ascii_uppercase())
-    {
-        return Ok(Some(format!("[trust-root]\ncommit = \"{only}\"\n")));
-    }
-    let mut keys = Vec::new();
-    for text in texts {
-        let key = KeyRef::parse(text).map_err(|error| {
-            Error::new(ErrorKind::Usage, format!("--trust-root {text:?}: {error}"))
-                .hint("give a full commit id in lower case, or the fingerprint that ssh-keygen -lf KEY prints")
-        })?;
-        keys.push(format!("\"{key}\""));
-    }
-    Ok(Some(format!("[trust-root]\nkeys = [{}]\n", keys.join(", "))))
-}
-
-fn write_trust_root(
-    layout: &Layout,
-    root: Option<&str>,
-    path: &Path,
-    out: &mut Output,
-) -> Result<()> {
-    let file: PathBuf = layout.common_dir.join(REPOSITORY_SETTINGS);
-    let existing =
-        read_bounded(&file, 1 << 20)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let has_root = existing
-        .as_deref()
-        .is_some_and(|text| text.lines().any(|line| line.trim() == "[trust-root]"));
-    if let Some(root) = root {
-        if has_root {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("{} names a root of trust already", file.display()),
-            )
-            .hint("edit that file"));
-        }
-        let text = format!(
-            "{}{root}",
-            existing.map(|text| format!("{}\n\n", text.trim_end())).unwrap_or_default()
-        );
-        std::fs::write(&file, text)
-            .during(ErrorKind::Environment, || format!("writing {}", file.display()))?;
-        out.line(&format!("wrote the root of trust to {}", file.display()));
-        return Ok(());
-    }
-    let view = View::Server(Refs::new(layout));
-    let trust_ref = view.trust_ref(None)?;
-    if !has_root && view.resolve(&trust_ref)?.value.is_none() {
-        out.line(&format!(
-            "{}: {trust_ref} does not exist yet, so pushes to protected refs are refused",
-            path.display()
-        ));
-        out.line("name the root of trust, for example the key that will sign the first commit:");
-        out.line(&format!("    refgate install --trust-root SHA256:... {}", path.display()));
-    }
-    Ok(())
 }

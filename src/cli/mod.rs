@@ -12,6 +12,7 @@ pub mod land;
 pub mod output;
 pub mod policy;
 mod pushing;
+mod trust_root;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
