@@ -29,12 +29,7 @@ pub fn init(dir: &Path, args: &Init, out: &mut Output) -> Result<()> {
     }
     let top = PathBuf::from(top);
     let repository = repository(&git, args.repository.as_deref(), &top)?;
-    let name = git
-        .config("user.name")?
-        .ok_or_else(|| nobody("name", "git config user.name \"Your Name\""))?;
-    let email = git
-        .config("user.email")?
-        .ok_or_else(|| nobody("email", "git config user.email you@example.org"))?;
+    let (name, email) = identity(&git)?;
     let me = PrincipalId::parse(&email).ok_or_else(|| {
         Error::new(
             ErrorKind::Usage,
@@ -58,7 +53,7 @@ pub fn init(dir: &Path, args: &Init, out: &mut Output) -> Result<()> {
     if !existing.is_empty() {
         return Err(Error::new(
             ErrorKind::Usage,
-            format!("{} exists already, and nothing is overwritten", existing.join(", ")),
+            format!("nothing is overwritten, and here already: {}", existing.join(", ")),
         )
         .hint("see what refgate reads in it: refgate policy show"));
     }
@@ -72,18 +67,32 @@ pub fn init(dir: &Path, args: &Init, out: &mut Output) -> Result<()> {
         out.line(&format!("wrote {path}"));
     }
     out.note("");
-    out.note(&format!(
-        "you ({me}) are the first maintainer. The built-in policy needs more people:"
-    ));
-    out.note("add a second maintainer, a domain reviewer and the automation to meta/STRUCTURE.md, then see");
-    out.note("    refgate policy check");
-    out.note("and, when it is content,");
+    out.note(&format!("You ({me}) are the first maintainer and release manager. The built-in"));
+    out.note("policy also needs, each with a key in meta/STRUCTURE.md:");
+    out.note("    a second maintainer");
+    out.note("    automation that attests scans and tests");
+    out.note("Domain reviewers can be named there too. Then:");
     out.note("    git add meta templates && git commit -S -m \"Start refgate\"");
+    out.note("    refgate policy check");
+    out.note("    git push");
+    out.note("What policy check finds is mended with git commit --amend.");
     Ok(())
 }
 
-fn nobody(what: &str, hint: &str) -> Error {
-    Error::new(ErrorKind::Usage, format!("git does not know your {what}")).hint(hint)
+/// Returns name and email of git's configuration.
+fn identity(git: &Git) -> Result<(String, String)> {
+    let nobody = |what: &str, hints: &[&str]| {
+        Err(Error::new(ErrorKind::Usage, format!("git does not know your {what}"))
+            .hint(hints.join("; ")))
+    };
+    let set_name = "git config user.name \"Your Name\"";
+    let set_email = "git config user.email you@example.org";
+    match (git.config("user.name")?, git.config("user.email")?) {
+        (Some(name), Some(email)) => Ok((name, email)),
+        (Some(_), None) => nobody("email", &[set_email]),
+        (None, Some(_)) => nobody("name", &[set_name]),
+        (None, None) => nobody("name and email", &[set_name, set_email]),
+    }
 }
 
 /// Returns the name of the repository: as given, or host and path of the remote's URL.
