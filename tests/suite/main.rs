@@ -16,6 +16,7 @@ mod corpus;
 mod ground;
 mod policy_refs;
 mod push;
+mod setup;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;

@@ -215,13 +215,24 @@ fn no_path_of_a_machine_is_in_the_project() {
         ("tests/suite", "rs"),
         ("benches", "rs"),
         ("testrepos", "sh"),
-        ("hooks", ""),
+        ("demo", "sh"),
     ] {
         if root().join(directory).exists() {
             files.extend(files_below(directory, extension));
         }
     }
-    for name in ["README.md", "install.sh", "tests/run.sh", "Cargo.toml"] {
+    for name in [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "install.sh",
+        "hooks/pre-receive",
+        "hooks/update",
+        ".ci/run",
+        "tests/run.sh",
+        "Cargo.toml",
+    ] {
         if root().join(name).exists() {
             files.insert(root().join(name));
         }

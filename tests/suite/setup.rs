@@ -1,0 +1,306 @@
+//! Set-up as a stranger does it: `install.sh` with a home that is empty, and the demo.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::world::Said;
+use crate::support::{command, output, run};
+
+/// A place with an empty home, in which `install.sh` is run with the binary that is built already.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir(dir.path().join("home")).expect("made");
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = command(program);
+        command
+            .current_dir(self.dir.path())
+            .env("HOME", self.path("home"))
+            .env_remove("GIT_CONFIG_GLOBAL")
+            .env_remove("XDG_CONFIG_HOME");
+        command
+    }
+
+    fn install(&self, args: &[&str]) -> Said {
+        let mut sh = self.command("sh");
+        output(sh.arg(root().join("install.sh")).args(args)).into()
+    }
+
+    /// Makes a bare repository, with a hook of its own if `hook` says what it does.
+    fn repository(&self, name: &str, hook: Option<&str>) -> PathBuf {
+        let path = self.path(name);
+        run(self.command("git").args(["init", "-q", "--bare", "-b", "main"]).arg(&path));
+        if let Some(hook) = hook {
+            use std::os::unix::fs::PermissionsExt as _;
+            let file = path.join("hooks/pre-receive");
+            std::fs::write(&file, format!("#!/bin/sh\n{hook}\n")).expect("written");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
+                .expect("made executable");
+        }
+        path
+    }
+}
+
+const BINARY: &str = env!("CARGO_BIN_EXE_refgate");
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below a directory with its content, and every directory.
+fn everything_below(directory: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![directory.to_owned()];
+    while let Some(directory) = pending.pop() {
+        for entry in std::fs::read_dir(&directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            let content = if path.is_dir() {
+                pending.push(path.clone());
+                None
+            } else {
+                Some(std::fs::read(&path).expect("a file"))
+            };
+            found.insert(path, content);
+        }
+    }
+    found
+}
+
+/// Text with what differs from run to run replaced: object ids and numbers of verdicts.
+fn normalised(text: &str) -> String {
+    let ids = regex::Regex::new(r"\b[0-9a-f]{12}\b").expect("a pattern");
+    let verdicts = regex::Regex::new(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b").expect("a pattern");
+    verdicts.replace_all(&ids.replace_all(text, "<id>"), "<verdict>").into_owned()
+}
+
+/// The lines that are set in by four blanks, below a line and above another.
+fn block<'t>(text: &'t str, below: &str, above: &str) -> Vec<&'t str> {
+    let (_, rest) = text.split_once(below).unwrap_or_else(|| panic!("no {below:?} in:\n{text}"));
+    let (block, _) = rest.split_once(above).unwrap_or_else(|| panic!("no {above:?} in:\n{rest}"));
+    block.lines().filter_map(|line| line.strip_prefix("    ")).collect()
+}
+
+#[test]
+fn the_demo_is_refused_three_times_then_accepted_and_leaves_the_rest_to_the_user() {
+    let place = Place::new();
+    let demo = place.path("demo");
+    let said = place.install(&["--demo", "--binary", BINARY, "--directory", "demo"]);
+    said.accepted();
+    assert_eq!(said.err, "", "{said}");
+
+    let told: Vec<&str> = said
+        .out
+        .lines()
+        .filter_map(|line| {
+            let line = line.trim_start();
+            line.strip_prefix("==> ").map(|rest| rest.split(';').next().unwrap_or_default()).or(
+                line.strip_prefix("remote: error[")
+                    .and_then(|rest| rest.split_once(']'))
+                    .map(|(code, _)| code),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "accepted",
+            "review-approval-missing",
+            "refused",
+            "scan-finding-open",
+            "refused",
+            "review-self-approved",
+            "refused",
+            "accepted",
+        ],
+        "{said}"
+    );
+    let on_server = |name: &str| {
+        let server = demo.join("server.git");
+        let id =
+            run(place.command("git").arg("-C").arg(server).args(["rev-parse", "--verify", name]));
+        String::from_utf8(id).expect("an id").trim().to_owned()
+    };
+    assert_eq!(on_server("refs/heads/main"), on_server("refs/heads/retry"));
+
+    // What it proposes in the end works as it stands there.
+    let script = block(&said.out, "--- Your turn", "Or look around").join("\n");
+    let tried: Said = output(place.command("sh").args(["-c", &script])).into();
+    tried.accepted();
+    assert!(tried.out.ends_with("landed on refs/heads/main\n"), "{tried}");
+    assert_eq!(on_server("refs/heads/main^2"), on_server("refs/heads/timeout"));
+    let moved = on_server("refs/heads/main");
+    for command in block(&said.out, "Or look around", "And in the end") {
+        let script =
+            format!("cd '{0}/ben'; export PATH='{0}/bin':$PATH; {command}", demo.display());
+        let tried: Said = output(place.command("sh").args(["-c", &script])).into();
+        let expected = if command.contains("land shell") { 1 } else { 0 };
+        assert_eq!(tried.code, Some(expected), "{command}: {tried}");
+    }
+    assert_eq!(on_server("refs/heads/main"), moved, "looking around changes nothing");
+
+    // The home of whoever runs it stays as it was.
+    assert!(everything_below(&place.path("home")).is_empty());
+
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let (_, shown) = readme.split_once("```console\n").expect("a console block");
+    let (shown, _) = shown.split_once("```").expect("the end of the block");
+    let real: Vec<&str> =
+        block(&said.out, "--- 1.", "--- 2.").into_iter().filter(|l| !l.is_empty()).collect();
+    let real = real.join("\n").replace(&*demo.to_string_lossy(), "/srv/git").replace("ben$", "$");
+    assert_eq!(normalised(shown.trim_end()), normalised(&real), "README.md shows another refusal");
+}
+
+#[test]
+fn the_demo_says_what_it_needs() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("tools")).expect("made");
+    // The tools of any system, and git, but no ssh-keygen.
+    for tool in ["sh", "dirname", "id", "git"] {
+        let found = run(place.command("sh").args(["-c", &format!("command -v {tool}")]));
+        let found = String::from_utf8(found).expect("a path");
+        std::os::unix::fs::symlink(found.trim(), place.path("tools").join(tool)).expect("linked");
+    }
+    let said: Said = output(
+        place
+            .command("sh")
+            .arg(root().join("install.sh"))
+            .args(["--demo", "--binary", BINARY])
+            .env("PATH", place.path("tools")),
+    )
+    .into();
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.err.starts_with("error: ssh-keygen is not here\nhint: "), "{said}");
+}
+
+#[test]
+fn the_demo_takes_no_directory_that_holds_something() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("mine")).expect("made");
+    std::fs::write(place.path("mine/thesis.txt"), "years of work").expect("written");
+    let before = everything_below(&place.path("mine"));
+    let said = place.install(&["--demo", "--binary", BINARY, "--directory", "mine"]);
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.err.contains("mine is not empty"), "{said}");
+    assert_eq!(everything_below(&place.path("mine")), before);
+}
+
+#[test]
+fn what_is_installed_judges_and_uninstalling_leaves_nothing() {
+    let place = Place::new();
+    let plain = place.repository("plain.git", None);
+    let hooked = place.repository("with a hook.git", Some("echo the old hook ran"));
+    let before = everything_below(place.dir.path());
+
+    let key = root().join("tests/keys/ada.pub");
+    let listed = run(place.command("ssh-keygen").arg("-lf").arg(&key));
+    let listed = String::from_utf8(listed).expect("text");
+    let fingerprint = listed.split(' ').nth(1).expect("a fingerprint");
+    let args = [
+        "--binary",
+        BINARY,
+        "plain.git",
+        "--prefix",
+        "opt",
+        "--trust-root",
+        fingerprint,
+        "with a hook.git",
+    ];
+    let said = place.install(&args);
+    said.accepted();
+    assert!(
+        said.out.contains(&format!("installed {}", place.path("opt/bin/refgate").display())),
+        "{said}"
+    );
+
+    // Both hooks start what was installed, and refuse a push that nobody signed.
+    run(place.command("git").args(["init", "-q", "-b", "main", "work"]));
+    let work = |args: &[&str]| -> Said {
+        let identity = ["-c", "user.name=Dana", "-c", "user.email=dana@example.org"];
+        output(place.command("git").arg("-C").arg(place.path("work")).args(identity).args(args))
+            .into()
+    };
+    work(&["commit", "-q", "--allow-empty", "-m", "Start"]).accepted();
+    for server in [&plain, &hooked] {
+        let pushed = work(&["push", &server.to_string_lossy(), "main"]);
+        pushed.refused(&["trust-files-void"]);
+        assert_eq!(pushed.err.contains("the old hook ran"), server == &hooked, "{pushed}");
+    }
+    std::fs::remove_dir_all(place.path("work")).expect("removed");
+
+    // Installing again, as for a newer version, changes nothing that uninstalling would miss.
+    place.install(&["--prefix", "opt", "--binary", BINARY, "plain.git"]).accepted();
+
+    place.install(&["--uninstall", "--prefix", "opt", "plain.git"]).accepted();
+    assert!(!plain.join("hooks/pre-receive").exists());
+    assert!(place.path("opt/bin/refgate").exists(), "another repository needs it");
+    place.install(&["--uninstall", "--prefix", "opt"]).accepted();
+    let after = everything_below(place.dir.path());
+    assert_eq!(after.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    assert!(after == before, "a file has another content than before");
+}
+
+#[test]
+fn uninstalling_leaves_what_others_have() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("usr/bin")).expect("made");
+    let before = everything_below(&place.path("usr"));
+    place.install(&["--prefix", "usr", "--binary", BINARY]).accepted();
+    place.install(&["--uninstall", "--prefix", "usr"]).accepted();
+    assert_eq!(everything_below(&place.path("usr")), before, "the empty bin/ was there before");
+
+    place.install(&["--prefix", "usr", "--binary", BINARY]).accepted();
+    std::fs::write(place.path("usr/share/of-somebody"), "else").expect("written");
+    place.install(&["--uninstall", "--prefix", "usr"]).accepted();
+    assert!(place.path("usr/share/of-somebody").exists());
+}
+
+#[test]
+fn a_repository_that_is_gone_does_not_keep_refgate_there() {
+    let place = Place::new();
+    let gone = place.repository("gone.git", None);
+    place.install(&["--prefix", "opt", "--binary", BINARY, "gone.git"]).accepted();
+    std::fs::remove_dir_all(&gone).expect("removed");
+    let said = place.install(&["--uninstall", "--prefix", "opt"]);
+    said.accepted();
+    assert!(said.out.contains("gone.git is gone"), "{said}");
+    assert!(!place.path("opt").exists());
+}
+
+#[test]
+fn mistakes_on_the_command_line_change_nothing() {
+    let place = Place::new();
+    let before = everything_below(place.dir.path());
+    for (args, told) in [
+        (&["--bogus"][..], "there is no option --bogus"),
+        (&["--prefix"], "--prefix needs a value"),
+        (&["--demo", "server.git"], "--demo makes its own repository"),
+        (&["--uninstall", "--prefix", "nowhere"], "nowhere/bin/refgate"),
+        (&["--binary", "absent", "--prefix", "opt"], "absent is no program"),
+        (&["--binary", BINARY, "--prefix", "opt", "absent.git"], "absent.git is no directory"),
+        (&["--trust-root", "a b"], "--trust-root 'a b' is no commit id and no fingerprint"),
+    ] {
+        let said = place.install(args);
+        assert_eq!(said.code, Some(2), "{args:?}: {said}");
+        assert!(said.err.starts_with("error: ") && said.err.contains(told), "{args:?}: {said}");
+        assert_eq!(everything_below(place.dir.path()), before, "{args:?}");
+    }
+    let help = place.install(&["--help"]);
+    help.accepted();
+    for option in
+        ["--demo", "--directory", "--prefix", "--binary", "--hook", "--trust-root", "--uninstall"]
+    {
+        assert!(help.out.contains(option), "{option}: {help}");
+    }
+}
