@@ -304,3 +304,43 @@ fn mistakes_on_the_command_line_change_nothing() {
         assert!(help.out.contains(option), "{option}: {help}");
     }
 }
+
+/// What the README tells people to type exists, down to the options.
+#[test]
+fn the_commands_of_the_readme_exist() {
+    let place = Place::new();
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
+    let mut seen = 0;
+    for block in readme.split("```sh\n").skip(1) {
+        let (block, _) = block.split_once("```").expect("the end of the block");
+        let commands = block
+            .lines()
+            .map(|line| line.split(" # ").next().unwrap_or_default())
+            .flat_map(|line| line.split("&&").map(str::trim));
+        for command in commands {
+            let words: Vec<&str> = command.split_whitespace().collect();
+            let options = words.iter().filter(|word| word.starts_with("--"));
+            let help = match words.as_slice() {
+                ["refgate", "policy", sub, ..] => vec!["policy", sub, "--help"],
+                ["refgate", sub, ..] => vec![sub, "--help"],
+                ["./install.sh", ..] => {
+                    let help = place.install(&["--help"]);
+                    options.for_each(|option| assert!(help.out.contains(option), "{command}"));
+                    seen += 1;
+                    continue;
+                }
+                ["./tests/run.sh"] => {
+                    assert!(root().join("tests/run.sh").exists());
+                    continue;
+                }
+                ["git" | "$EDITOR", ..] | [] => continue,
+                _ => panic!("{command:?}: what is this?"),
+            };
+            let help: Said = output(place.command(BINARY).args(help)).into();
+            help.accepted();
+            options.for_each(|option| assert!(help.out.contains(option), "{command}: {help}"));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen} commands were found");
+}

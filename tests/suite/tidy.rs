@@ -267,3 +267,44 @@ fn the_documented_limits_are_the_defaults() {
         assert_eq!(shown, value, "{name}");
     }
 }
+
+/// Links between the pages lead somewhere, headings included.
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let anchor = |heading: &str| -> String {
+        let kept = heading.to_lowercase();
+        kept.chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .map(|c| if c == ' ' { '-' } else { c })
+            .collect()
+    };
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)").expect("a pattern");
+    let mut pages = files_below("docs", "md");
+    pages.extend(["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)));
+    for page in pages {
+        let text = std::fs::read_to_string(&page).expect("a page");
+        for target in link.captures_iter(&text).filter_map(|found| found.get(1)) {
+            let target = target.as_str();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let there = if file.is_empty() {
+                page.clone()
+            } else {
+                page.parent().expect("a directory").join(file)
+            };
+            assert!(there.exists(), "{}: {target} leads nowhere", page.display());
+            let headings = || std::fs::read_to_string(&there).expect("a page");
+            assert!(
+                heading.is_empty()
+                    || headings().lines().any(|line| {
+                        line.starts_with('#')
+                            && anchor(line.trim_start_matches('#').trim()) == heading
+                    }),
+                "{}: {target} names no heading",
+                page.display()
+            );
+        }
+    }
+}
