@@ -305,6 +305,84 @@ fn mistakes_on_the_command_line_change_nothing() {
     }
 }
 
+#[test]
+fn installing_says_when_nobody_is_trusted_yet() {
+    let place = Place::new();
+    let server = place.repository("server.git", None);
+    let install = |args: &[&str]| -> Said {
+        output(place.command(BINARY).arg("install").args(args).arg(&server)).into()
+    };
+    let absent = install(&[]);
+    absent.accepted();
+    assert!(absent.err.starts_with("refs/heads/main does not exist yet, so "), "{absent}");
+
+    // A project that was there before refgate has commits, and nobody to judge the next by.
+    let tree = run(place.command("git").arg("-C").arg(&server).arg("mktree"));
+    let tree = String::from_utf8(tree).expect("an id");
+    let identity = ["-c", "user.name=Dana", "-c", "user.email=dana@example.org"];
+    let commit = run(place.command("git").arg("-C").arg(&server).args(identity).args([
+        "commit-tree",
+        "-m",
+        "Old",
+        tree.trim(),
+    ]));
+    let commit = String::from_utf8(commit).expect("an id");
+    let update = ["update-ref", "refs/heads/main", commit.trim()];
+    run(place.command("git").arg("-C").arg(&server).args(update));
+    let without_people = install(&[]);
+    without_people.accepted();
+    let told = "refs/heads/main has no meta/STRUCTURE.md yet, so ";
+    assert!(without_people.err.starts_with(told), "{without_people}");
+
+    install(&["--trust-root", commit.trim()]).accepted();
+    let twice = install(&["--trust-root", commit.trim()]);
+    assert_eq!(twice.code, Some(2), "{twice}");
+    assert!(twice.err.contains("name a root of trust already"), "{twice}");
+    assert_eq!(install(&[]).err, "", "nothing is missing any more");
+
+    std::fs::write(server.join("refgate.toml"), "trustroot = 1\n").expect("written");
+    let broken = install(&[]);
+    assert_eq!(broken.code, Some(2), "{broken}");
+    assert!(broken.err.contains("unknown key \"trustroot\""), "{broken}");
+}
+
+#[test]
+fn init_names_everything_that_git_does_not_know() {
+    let place = Place::new();
+    run(place.command("git").args(["init", "-q", "app"]));
+    let init = || -> Said {
+        output(place.command(BINARY).arg("init").current_dir(place.path("app"))).into()
+    };
+    let nobody = init();
+    assert_eq!(nobody.code, Some(2), "{nobody}");
+    assert_eq!(
+        nobody.err,
+        "error: git does not know your name and email\n\
+         hint: git config user.name \"Your Name\"; git config user.email you@example.org",
+    );
+    let key = place.path("key");
+    run(place.command("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
+    for (name, value) in [
+        ("user.name", "Ada Lovelace"),
+        ("user.email", "ada@example.org"),
+        ("gpg.format", "ssh"),
+        ("user.signingKey", &*key.to_string_lossy()),
+    ] {
+        run(place.command("git").current_dir(place.path("app")).args(["config", name, value]));
+    }
+    let made = init();
+    made.accepted();
+    assert_eq!(
+        made.out,
+        "wrote meta/STRUCTURE.md\nwrote meta/refgate.toml\nwrote templates/document-template.md\n"
+    );
+    let before = everything_below(&place.path("app"));
+    let again = init();
+    assert_eq!(again.code, Some(2), "{again}");
+    assert!(again.err.contains("nothing is overwritten, and here already: meta/STRUCTURE.md"));
+    assert_eq!(everything_below(&place.path("app")), before);
+}
+
 /// What the README tells people to type exists, down to the options.
 #[test]
 fn the_commands_of_the_readme_exist() {
