@@ -6,7 +6,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | One file per command; `cli::hook` is what git starts on the server. |
-//! | [`env`], [`receive`], [`settings`] | What git hands over, and what the administrator has set. |
+//! | [`mod@env`], [`receive`], [`settings`] | What git hands over, and what the administrator has set. |
 //! | [`repo`] | The few questions asked of a repository, answered strictly from raw bytes. |
 //! | [`snapshot`], [`provenance`] | Policy, people and keys at the trust anchor, as trusted values. |
 //! | [`policy`], [`principal`] | The rules, and who may do what. |
