@@ -54,7 +54,8 @@ cargo clippy --version >/dev/null 2>&1 || die "clippy is not here" "rustup compo
 # ---- checks: those that need no build first, the tests last, so that their summary ends the output ----
 
 run cargo fmt --check
-run shellcheck install.sh demo/play.sh tests/run.sh .ci/run hooks/*
+# shellcheck disable=SC2046 # names of scripts hold no blanks
+run shellcheck .ci/run hooks/* $(find . -path ./target -prune -o -name '*.sh' -print | sort)
 run cargo clippy --locked --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --locked --no-deps
 # nextest runs no doc tests; some show that what must not compile does not.

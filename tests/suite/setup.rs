@@ -38,6 +38,16 @@ impl Place {
         output(sh.arg(root().join("install.sh")).args(args)).into()
     }
 
+    /// Writes a program of the place's own, found before those of the system if `tools` is in the path.
+    fn tool(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = self.path("tools").join(name);
+        std::fs::create_dir_all(self.path("tools")).expect("made");
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755))
+            .expect("made executable");
+    }
+
     /// Makes a bare repository, with a hook of its own if `hook` says what it does.
     fn repository(&self, name: &str, hook: Option<&str>) -> PathBuf {
         let path = self.path(name);
@@ -381,6 +391,66 @@ fn init_names_everything_that_git_does_not_know() {
     assert_eq!(again.code, Some(2), "{again}");
     assert!(again.err.contains("nothing is overwritten, and here already: meta/STRUCTURE.md"));
     assert_eq!(everything_below(&place.path("app")), before);
+}
+
+/// How a release is linked depends on what is installed. Compilers of the test's own say
+/// what they were asked to do, since a real release takes minutes.
+#[test]
+fn a_release_is_static_where_it_can_be() {
+    for (musl, glibc, target, flags) in [
+        (true, true, "x86_64-unknown-linux-musl", "-C target-feature=+crt-static"),
+        (true, false, "x86_64-unknown-linux-musl", "-C target-feature=+crt-static"),
+        (false, true, "x86_64-unknown-linux-gnu", "-C target-feature=+crt-static"),
+        (false, false, "", ""),
+    ] {
+        let place = Place::new();
+        let at = |name: &str| place.path(name).to_string_lossy().into_owned();
+        place.tool(
+            "rustc",
+            &format!(
+                "case $1 in -vV) echo 'host: x86_64-unknown-linux-gnu' ;; *) echo '{}' ;; esac",
+                at("sysroot"),
+            ),
+        );
+        place.tool(
+            "cargo",
+            &format!(
+                "echo \"$RUSTFLAGS|$*\" >>'{log}'\n\
+                 if [ \"$1\" = metadata ]; then echo '{{\"target_directory\":\"{built}\",\"version\":1}}'; exit; fi\n\
+                 out='{built}/{target}/release'; mkdir -p \"$out\"; cp '{BINARY}' \"$out/refgate\"",
+                log = at("log"),
+                built = at("built"),
+            ),
+        );
+        place.tool("cc", if glibc { "exit 0" } else { "exit 1" });
+        if musl {
+            place.tool("musl-gcc", "exit 0");
+            let library = "sysroot/lib/rustlib/x86_64-unknown-linux-musl/lib";
+            std::fs::create_dir_all(place.path(library)).expect("made");
+        }
+        let path = format!("{}:/usr/bin:/bin", at("tools"));
+        let said: Said = output(
+            place
+                .command("sh")
+                .arg(root().join("install.sh"))
+                .args(["--prefix", "opt"])
+                .env("PATH", path)
+                .env_remove("RUSTFLAGS")
+                .env_remove("CC"),
+        )
+        .into();
+        said.accepted();
+        let asked = std::fs::read_to_string(place.path("log")).expect("cargo ran");
+        let build = asked.lines().next().expect("a build");
+        let option = if target.is_empty() { String::new() } else { format!(" --target {target}") };
+        assert!(
+            build.ends_with(&format!("--locked --profile release --bin refgate{option}")),
+            "{build}"
+        );
+        assert_eq!(build.split('|').next().map(str::trim), Some(flags), "{build}");
+        assert_eq!(said.out.contains("nothing here links statically"), target.is_empty(), "{said}");
+        assert!(place.path("opt/bin/refgate").exists(), "{said}");
+    }
 }
 
 /// What the README tells people to type exists, down to the options.
