@@ -229,6 +229,11 @@ accepted ben retry origin retry:main
 topic timeout net/upload.sh 'curl --retry 3 --max-time 60 --upload-file report.txt https://example.org/' 'Give up after a minute'
 ci_runs timeout bandit-1.9.4-clean-nofindings.sarif
 approves cleo origin/timeout
+# The clones were made of an empty repository: leave them on what main is now.
+for name in ada cleo ci; do
+    quietly git -C "$demo/$name" fetch -q
+    quietly git -C "$demo/$name" checkout -q -B main origin/main
+done
 rm -f "$log"
 
 cat <<END

@@ -144,6 +144,13 @@ fn the_demo_is_refused_three_times_then_accepted_and_leaves_the_rest_to_the_user
     };
     assert_eq!(on_server("refs/heads/main"), on_server("refs/heads/retry"));
 
+    for clone in ["ada", "cleo", "ci"] {
+        let tip =
+            run(place.command("git").arg("-C").arg(demo.join(clone)).args(["rev-parse", "HEAD"]));
+        let tip = String::from_utf8(tip).expect("an id");
+        assert_eq!(tip.trim(), on_server("refs/heads/main"), "{clone} can be tried in");
+    }
+
     // What it proposes in the end works as it stands there.
     let script = block(&said.out, "--- Your turn", "Or look around").join("\n");
     let tried: Said = output(place.command("sh").args(["-c", &script])).into();
