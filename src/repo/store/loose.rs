@@ -51,41 +51,39 @@ fn read(
     file.take(FIRST_BYTES as u64).read_to_end(&mut input).during(ErrorKind::Repository, step)?;
     let mut first = [0; HEADER_BYTES];
     inflate.reset();
-    let (status, consumed, len) =
-        inflate.prefix(&input, &mut first).during(ErrorKind::Repository, step)?;
+    let (_, _, len) = inflate.prefix(&input, &mut first).during(ErrorKind::Repository, step)?;
     let first = first.get(..len).unwrap_or_default();
     let header_len = first.iter().position(|b| *b == 0).map_or(0, |nul| nul + 1);
     let (kind, size) = first
         .get(..header_len.saturating_sub(1))
         .and_then(parse_header)
         .ok_or_else(|| broken("it does not begin with a kind and a size"))?;
-    if !wanted(object_kind(kind), size) {
-        return Ok((object_kind(kind), size));
+    let found = (object_kind(kind), size);
+    if !wanted(found.0, found.1) {
+        return Ok(found);
     }
-    let size_in_memory = usize::try_from(size)
+    let whole_len = usize::try_from(size)
         .ok()
         .filter(|size| *size <= ALLOCATION_BYTES)
+        .map(|size| header_len + size)
         .ok_or_else(|| broken("it is larger than any object that is read"))?;
-    if len - header_len > size_in_memory {
-        return Err(broken("it holds more bytes than it says"));
+    if input.len() == FIRST_BYTES {
+        // What zlib makes longer, it makes longer by less than an eighth.
+        let rest = size + size / 8 + FIRST_BYTES as u64;
+        file.take(rest).read_to_end(&mut input).during(ErrorKind::Repository, step)?;
     }
-    // What zlib makes longer, it makes longer by less than an eighth.
-    let rest = size + size / 8 + FIRST_BYTES as u64;
-    file.take(rest).read_to_end(&mut input).during(ErrorKind::Repository, step)?;
-    let found = if status == Status::StreamEnd {
-        buffer.clear();
-        buffer.extend_from_slice(first.get(header_len..).unwrap_or_default());
-        buffer.len()
-    } else {
-        let input = input.get(consumed..).unwrap_or_default();
-        inflate
-            .rest(input, first, header_len, buffer, size_in_memory)
-            .during(ErrorKind::Repository, step)?
-    };
-    if found != size_in_memory {
-        return Err(broken("it holds fewer bytes than it says"));
+    buffer.clear();
+    // One byte more than there should be, to notice if there is more.
+    buffer.resize(whole_len + 1, 0);
+    inflate.reset();
+    let (status, consumed, len) =
+        inflate.once(&input, buffer).during(ErrorKind::Repository, step)?;
+    if status != Status::StreamEnd || len != whole_len || consumed != input.len() {
+        return Err(broken("it does not end where it says"));
     }
-    Ok((object_kind(kind), size))
+    buffer.truncate(whole_len);
+    buffer.drain(..header_len);
+    Ok(found)
 }
 
 /// Reads `kind SP size`, as git writes it: no sign, no leading zero.
