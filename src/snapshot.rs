@@ -98,9 +98,30 @@ impl Rules {
     /// # Errors
     /// The rules cannot be read.
     pub fn read(objects: &objects::Trusted, anchor: CommitId, ask: &Ask<'_>) -> Result<Self> {
-        let (config, files) =
-            read_config(objects, anchor, ask).map_err(|void| void.into_error(anchor, ask))?;
-        Ok(Self { config: Trusted::vouch(config, source(anchor, ask)), files })
+        let read = || Self::of(Files::open(objects, anchor, ask.limits)?, objects, ask);
+        read().map_err(|void| void.into_error(anchor, ask))
+    }
+
+    /// Reads the rules at the trust anchor; `None` if there is no list of people,
+    /// so that nobody is trusted yet.
+    ///
+    /// # Errors
+    /// The rules cannot be read.
+    pub fn find(
+        objects: &objects::Trusted,
+        anchor: CommitId,
+        ask: &Ask<'_>,
+    ) -> Result<Option<Self>> {
+        let read = || {
+            let files = Files::open(objects, anchor, ask.limits)?;
+            files.name_people().then(|| Self::of(files, objects, ask)).transpose()
+        };
+        read().map_err(|void| void.into_error(anchor, ask))
+    }
+
+    fn of(files: Files, objects: &objects::Trusted, ask: &Ask<'_>) -> Result<Self, Void> {
+        let config = read_config(objects, &files, ask)?;
+        Ok(Self { config: Trusted::vouch(config, source(files.commit, ask)), files })
     }
 
     /// Returns the rules.
@@ -126,7 +147,8 @@ impl Rules {
 /// # Errors
 /// Says what is wrong in which file.
 pub fn read_all(objects: &impl Objects, commit: CommitId, ask: &Ask<'_>) -> Result<Snapshot, Void> {
-    let (config, files) = read_config(objects, commit, ask)?;
+    let files = Files::open(objects, commit, ask.limits)?;
+    let config = read_config(objects, &files, ask)?;
     complete(objects, &files, config, ask)
 }
 
@@ -134,25 +156,7 @@ fn source(commit: CommitId, ask: &Ask<'_>) -> Source {
     Source { ref_name: ask.trust_ref.to_string(), commit_id: commit.to_string() }
 }
 
-fn read_config(
-    objects: &impl Objects,
-    commit: CommitId,
-    ask: &Ask<'_>,
-) -> Result<(Config, Files), Void> {
-    let mut buffer = Vec::new();
-    let tree = Ancestry::read(objects, commit, ask.limits, &mut buffer)?.tree;
-    let root = Tree::read(objects, tree, ask.limits)?;
-    let meta = match root.find(b"meta") {
-        None => None,
-        Some(entry) if entry.mode == Mode::Tree => {
-            Some(Tree::read(objects, TreeId(entry.id), ask.limits)?)
-        }
-        Some(entry) => {
-            let why = format!("mode {} is not that of a directory", entry.mode.as_octal());
-            return Err(Void::Files(vec![Diagnostic::new("meta", 0, why)]));
-        }
-    };
-    let files = Files { commit, meta, root };
+fn read_config(objects: &impl Objects, files: &Files, ask: &Ask<'_>) -> Result<Config, Void> {
     let bytes = files.plain(objects, "refgate.toml", config::FILE, ask.limits)?;
     let config = match (bytes, ask.repository) {
         (Some(bytes), _) => Config::parse(&bytes, ask.limits).map_err(Void::Files)?,
@@ -178,7 +182,7 @@ fn read_config(
         return Err(Void::Files(vec![Diagnostic::new(config::FILE, line, why)]));
     }
     guards_itself(&config, ask)?;
-    Ok((config, files))
+    Ok(config)
 }
 
 /// The trust ref decides what is trusted, so it must be among the refs that people review.
@@ -272,6 +276,29 @@ fn add_keys(principal: &structure::Principal, builder: &mut KeyRingBuilder) {
 }
 
 impl Files {
+    /// Reads the directories in which trusted files lie.
+    fn open(objects: &impl Objects, commit: CommitId, limits: &Limits) -> Result<Self, Void> {
+        let mut buffer = Vec::new();
+        let tree = Ancestry::read(objects, commit, limits, &mut buffer)?.tree;
+        let root = Tree::read(objects, tree, limits)?;
+        let meta = match root.find(b"meta") {
+            None => None,
+            Some(entry) if entry.mode == Mode::Tree => {
+                Some(Tree::read(objects, TreeId(entry.id), limits)?)
+            }
+            Some(entry) => {
+                let why = format!("mode {} is not that of a directory", entry.mode.as_octal());
+                return Err(Void::Files(vec![Diagnostic::new("meta", 0, why)]));
+            }
+        };
+        Ok(Self { commit, meta, root })
+    }
+
+    /// Says whether there is a list of people.
+    fn name_people(&self) -> bool {
+        self.meta.as_ref().is_some_and(|meta| meta.find(b"STRUCTURE.md").is_some())
+    }
+
     /// Reads a plain file of `meta/`; `None` if it is not there.
     fn plain(
         &self,
@@ -377,28 +404,4 @@ pub fn no_anchor(trust_ref: &RefName, anchor: Option<CommitId>) -> Error {
     };
     Error::new(ErrorKind::Policy, what)
         .hint("an administrator names it: refgate install --trust-root <commit or key fingerprint> <repository>")
-}
-
-/// Says whether a commit has a list of people.
-///
-/// # Errors
-/// The commit cannot be read.
-pub fn has_people(objects: &objects::Trusted, anchor: CommitId, ask: &Ask<'_>) -> Result<bool> {
-    let read = || -> Result<bool, ReadError> {
-        let mut buffer = Vec::new();
-        let root = Tree::read(
-            objects,
-            Ancestry::read(objects, anchor, ask.limits, &mut buffer)?.tree,
-            ask.limits,
-        )?;
-        let Some(meta) = root.find(b"meta") else { return Ok(false) };
-        // Anything but a directory is wrong, and is reported as such when it is read.
-        if meta.mode != Mode::Tree {
-            return Ok(true);
-        }
-        Ok(Tree::read(objects, TreeId(meta.id), ask.limits)?.find(b"STRUCTURE.md").is_some())
-    };
-    read().map_err(|error| {
-        error.on_the_trusted_side().while_(format!("reading {} {}", ask.trust_ref, anchor.short()))
-    })
 }

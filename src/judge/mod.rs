@@ -29,7 +29,7 @@ use crate::repo::fault::ObjectKind;
 use crate::repo::objects::{Incoming, Objects as _, Trusted};
 use crate::repo::view::View;
 use crate::settings::Settings;
-use crate::snapshot::{self, Ask, Rules, Snapshot};
+use crate::snapshot::{Ask, Rules, Snapshot};
 use crate::verdict::{Outcome, Verdict, decide};
 use crate::violation::{NotesViolation, RefViolation, TrustViolation, Violation};
 
@@ -99,12 +99,11 @@ impl<'r> Judge<'r> {
         let anchor = self.anchor(&trust_ref)?;
         let ask = self.ask(&trust_ref);
         let trust = match anchor {
-            Some(anchor) if snapshot::has_people(&self.repository.trusted, anchor, &ask)? => {
-                let rules = Rules::read(&self.repository.trusted, anchor, &ask)?;
-                Trust { trust_ref: trust_ref.clone(), anchor, rules }
-            }
-            anchor => return self.bootstrap(named, &trust_ref, anchor),
+            Some(anchor) => Rules::find(&self.repository.trusted, anchor, &ask)?
+                .map(|rules| Trust { trust_ref: trust_ref.clone(), anchor, rules }),
+            None => None,
         };
+        let Some(trust) = trust else { return self.bootstrap(named, &trust_ref, anchor) };
         let config = trust.rules.config();
         for named in &mut named {
             names::protect(named, config, &self.repository.view)?;

@@ -125,7 +125,8 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
                 .during(ErrorKind::Environment, || format!("opening {}", path.display()));
         }
     };
-    let mut bytes = Vec::new();
+    // Most of these files are small: one read takes them whole, and one finds the end.
+    let mut bytes = Vec::with_capacity(512);
     file.take(limit + 1)
         .read_to_end(&mut bytes)
         .during(ErrorKind::Environment, || format!("reading {}", path.display()))?;

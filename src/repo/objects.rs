@@ -10,29 +10,35 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gix::objs::{Exists as _, Find as _, FindHeader as _};
-use once_cell::unsync::OnceCell;
-
 use super::fault::{Fault, ObjectKind, Problem, ReadError};
-use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use super::store::Store;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{HashKind, ObjectId};
 
 /// A place to read objects from.
 pub trait Objects {
+    /// Looks an object up, and reads it into `buffer` if `wanted` says so of its
+    /// kind and size; returns these, or `None` if there is no object of that id.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn find(
+        &self,
+        id: &ObjectId,
+        buffer: &mut Vec<u8>,
+        wanted: &dyn Fn(ObjectKind, u64) -> bool,
+    ) -> Result<Option<(ObjectKind, u64)>>;
+
+    /// Returns the hash function of the repository's object ids.
+    fn hash(&self) -> HashKind;
+
     /// Returns kind and size of an object, or `None` if there is none of that id.
     ///
     /// # Errors
     /// The store cannot be read.
-    fn header(&self, id: &ObjectId) -> Result<Option<(ObjectKind, u64)>>;
-
-    /// Reads an object into `buffer`, or returns `false` if there is none of that id.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    fn read_into(&self, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<bool>;
-
-    /// Returns the hash function of the repository's object ids.
-    fn hash(&self) -> HashKind;
+    fn header(&self, id: &ObjectId) -> Result<Option<(ObjectKind, u64)>> {
+        self.find(id, &mut Vec::new(), &|_, _| false)
+    }
 
     /// Reads an object of a kind and of at most `limit.1` bytes; `limit.0` names
     /// the setting. The size is known before the object is read.
@@ -47,91 +53,18 @@ pub trait Objects {
         buffer: &'b mut Vec<u8>,
     ) -> Result<&'b [u8], ReadError> {
         let fault = |problem| ReadError::Fault(Fault { id: *id, kind, problem });
-        let Some((found, size)) = self.header(id)? else { return Err(fault(Problem::Missing)) };
+        let (setting, limit) = limit;
+        let wanted = |found, size| found == kind && size <= limit;
+        let Some((found, size)) = self.find(id, buffer, &wanted)? else {
+            return Err(fault(Problem::Missing));
+        };
         if found != kind {
             return Err(fault(Problem::IsA(found)));
         }
-        let (setting, limit) = limit;
         if size > limit {
             return Err(fault(Problem::TooLarge { setting, limit, size }));
         }
-        if !self.read_into(id, buffer)? {
-            return Err(fault(Problem::Missing));
-        }
         Ok(buffer)
-    }
-}
-
-/// A pack or loose object that claims more than this is refused before anything is allocated.
-const ALLOCATION_BYTES: usize = 1 << 30;
-
-struct Store {
-    handle: gix::odb::Handle,
-    /// The same store, which looks again at the disk when an object is missing:
-    /// `git gc` may have moved it into another pack meanwhile.
-    refreshing: OnceCell<gix::odb::Handle>,
-}
-
-impl Store {
-    fn open(objects_dir: &Path, hash: HashKind) -> Result<Self> {
-        let options = gix::odb::store::init::Options {
-            alloc_limit_bytes: Some(ALLOCATION_BYTES),
-            ..Default::default()
-        };
-        let no_replacements = &mut std::iter::empty();
-        let store = gix::odb::Store::at_opts(objects_dir.into(), hash, no_replacements, options)
-            .during(ErrorKind::Repository, || format!("opening {}", objects_dir.display()))?;
-        let store = std::rc::Rc::new(store);
-        let mut handle = gix::odb::Cache::from(store.to_handle());
-        handle.refresh_never();
-        Ok(Self { handle, refreshing: OnceCell::new() })
-    }
-
-    fn refreshing(&self) -> &gix::odb::Handle {
-        self.refreshing.get_or_init(|| gix::odb::Cache::from(self.handle.store().to_handle()))
-    }
-}
-
-fn broken(id: &ObjectId, error: &gix::Error) -> Error {
-    Error::new(ErrorKind::Repository, error.to_string()).while_(format!("reading object {id}"))
-}
-
-/// An id of another hash function names nothing here: asking the store for it would be asking for its prefix.
-fn is_foreign(handle: &gix::odb::Handle, id: &ObjectId) -> bool {
-    id.kind() != handle.store_ref().object_hash()
-}
-
-fn header_in(handle: &gix::odb::Handle, id: &ObjectId) -> Result<Option<(ObjectKind, u64)>> {
-    if is_foreign(handle, id) {
-        return Ok(None);
-    }
-    match handle.try_header(id) {
-        Ok(header) => Ok(header.map(|h| (object_kind(h.kind), h.size))),
-        Err(error) => Err(broken(id, &error)),
-    }
-}
-
-fn read_in(handle: &gix::odb::Handle, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<bool> {
-    if is_foreign(handle, id) {
-        return Ok(false);
-    }
-    match handle.try_find(id, buffer) {
-        Ok(Some(data)) => {
-            let len = data.data.len();
-            buffer.truncate(len);
-            Ok(true)
-        }
-        Ok(None) => Ok(false),
-        Err(error) => Err(broken(id, &error)),
-    }
-}
-
-fn object_kind(kind: gix::objs::Kind) -> ObjectKind {
-    match kind {
-        gix::objs::Kind::Blob => ObjectKind::Blob,
-        gix::objs::Kind::Tree => ObjectKind::Tree,
-        gix::objs::Kind::Commit => ObjectKind::Commit,
-        gix::objs::Kind::Tag => ObjectKind::Tag,
     }
 }
 
@@ -152,23 +85,25 @@ impl Trusted {
     }
 
     /// Says whether the object was on the server before the push, without looking again at the disk.
-    #[must_use]
-    pub fn contains(&self, id: &ObjectId) -> bool {
-        !is_foreign(&self.store.handle, id) && self.store.handle.exists(id)
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn contains(&self, id: &ObjectId) -> Result<bool> {
+        Ok(self.store.find(id, &mut Vec::new(), &|_, _| false)?.is_some())
     }
 }
 
 impl Objects for Trusted {
-    fn header(&self, id: &ObjectId) -> Result<Option<(ObjectKind, u64)>> {
-        match header_in(&self.store.handle, id)? {
+    fn find(
+        &self,
+        id: &ObjectId,
+        buffer: &mut Vec<u8>,
+        wanted: &dyn Fn(ObjectKind, u64) -> bool,
+    ) -> Result<Option<(ObjectKind, u64)>> {
+        match self.store.find(id, buffer, wanted)? {
             Some(found) => Ok(Some(found)),
-            None => header_in(self.store.refreshing(), id),
+            None => self.store.find_again(id, buffer, wanted),
         }
-    }
-
-    fn read_into(&self, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<bool> {
-        Ok(read_in(&self.store.handle, id, buffer)?
-            || read_in(self.store.refreshing(), id, buffer)?)
     }
 
     fn hash(&self) -> HashKind {
@@ -218,30 +153,26 @@ impl<'t> Incoming<'t> {
 }
 
 impl Objects for Incoming<'_> {
-    fn header(&self, id: &ObjectId) -> Result<Option<(ObjectKind, u64)>> {
+    fn find(
+        &self,
+        id: &ObjectId,
+        buffer: &mut Vec<u8>,
+        wanted: &dyn Fn(ObjectKind, u64) -> bool,
+    ) -> Result<Option<(ObjectKind, u64)>> {
         if let Some((kind, bytes)) = self.computed.borrow().get(id) {
-            return Ok(Some((*kind, bytes.len() as u64)));
+            let found = (*kind, bytes.len() as u64);
+            if wanted(found.0, found.1) {
+                buffer.clear();
+                buffer.extend_from_slice(bytes);
+            }
+            return Ok(Some(found));
         }
         if let Some(quarantine) = &self.quarantine
-            && let Some(found) = header_in(&quarantine.handle, id)?
+            && let Some(found) = quarantine.find(id, buffer, wanted)?
         {
             return Ok(Some(found));
         }
-        self.trusted.header(id)
-    }
-
-    fn read_into(&self, id: &ObjectId, buffer: &mut Vec<u8>) -> Result<bool> {
-        if let Some((_, bytes)) = self.computed.borrow().get(id) {
-            buffer.clear();
-            buffer.extend_from_slice(bytes);
-            return Ok(true);
-        }
-        if let Some(quarantine) = &self.quarantine
-            && read_in(&quarantine.handle, id, buffer)?
-        {
-            return Ok(true);
-        }
-        self.trusted.read_into(id, buffer)
+        self.trusted.find(id, buffer, wanted)
     }
 
     fn hash(&self) -> HashKind {

@@ -82,7 +82,7 @@ impl Collect<'_, '_> {
     ) -> Result<Range, RangeError> {
         let mut range = Range::default();
         let mut edge = self.take_new(new, old, &mut range)?;
-        if let Some(old) = old {
+        if let Some(old) = old.filter(|_| !edge.is_empty()) {
             edge = self.still_new(edge, &[old], &mut range.known)?;
         }
         if !edge.is_empty() {
@@ -127,7 +127,7 @@ impl Collect<'_, '_> {
         while let Some(id) = pending.pop() {
             if Some(id) == old {
                 range.known.insert(id);
-            } else if self.trusted.contains(&id.0) {
+            } else if self.trusted.contains(&id.0)? {
                 edge.insert(id);
             } else {
                 let parents = self.insert(id, range)?;

@@ -13,6 +13,7 @@
 )]
 
 mod corpus;
+mod frugal;
 mod ground;
 mod policy_refs;
 mod push;
@@ -22,5 +23,6 @@ mod signature_allowed_signers;
 mod signature_openpgp;
 mod signature_ssh;
 mod signature_tools;
+mod store;
 mod support;
 mod tidy;
