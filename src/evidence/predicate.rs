@@ -51,7 +51,7 @@ pub enum ReportSource<'a> {
 }
 
 /// The SHA-256 of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sha256(pub [u8; 32]);
 
 impl Sha256 {
@@ -271,7 +271,7 @@ mod tests {
         for form in [Form::Native(SARIF_TYPE), Form::Embedded, Form::Stored(blob)] {
             let payload = statement(form, report);
             let statement = Statement::parse(&payload).expect("a statement");
-            assert_eq!(statement.subjects[1].digest["gitTree"], "b".repeat(40));
+            assert_eq!(statement.subjects[1].digest.get("gitTree"), Some("b".repeat(40).as_str()));
             let predicate = Predicate::read(&statement).expect("a predicate");
             assert_eq!(
                 (predicate.kind.to_string().as_str(), predicate.at),

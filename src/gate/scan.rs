@@ -38,7 +38,7 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
     let mut open: BTreeMap<OpenKey, OpenFinding> = BTreeMap::new();
     let mut unlisted = 0;
     for (at, evidence) in commits.iter().enumerate() {
-        let current = current(evidence);
+        let current = current(evidence, &demands);
         for kind in scan.require.iter() {
             match stands(evidence, &current, kind, &demands) {
                 Ok(()) => {

@@ -23,7 +23,7 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
     let mut found: Vec<(usize, &Kind, Gap)> = Vec::new();
     let mut failed: Vec<FailedSuite> = Vec::new();
     for (at, evidence) in commits.iter().enumerate() {
-        let current = current(evidence);
+        let current = current(evidence, &demands);
         for kind in &kinds {
             if let Err(gap) = stands(evidence, &current, kind, &demands) {
                 found.push((at, kind, gap));

@@ -1,43 +1,41 @@
 //! Reads the evidence for commits from notes.
 //!
-//! Each note is read and verified once, however many commits share it by their
-//! tree. Comes in: notes of the push or of the server. Goes out: facts, the bad ones included.
+//! Comes in: notes of the push or of the server. Goes out: facts, the bad ones
+//! included. Each note is read and verified once, however many commits share it by their
+//! tree, and so is each report that lies on the reports ref. Objects are read by one
+//! thread, and what they hold is worked out by several ([`super::parallel`]); what
+//! comes out does not depend on how many.
 
-use std::cell::RefCell;
+mod line;
+mod raw;
+mod vouch;
+
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
-use super::notes_ref::{Notes, NotesRef, NotesTips};
+use self::line::{Asked, Line, Reader};
+pub use self::raw::RawReport;
+pub(super) use self::vouch::{Judges, vouched};
+use super::notes_ref::{LinesError, Notes, NotesRef, NotesTips, read_note};
+use super::parallel::{self, Weight};
 use super::{Scene, Stop, label};
-use crate::evidence::attestation::{CommitEvidence, EvidenceFact, EvidenceState};
-use crate::evidence::change::Place;
-use crate::evidence::dsse::{Envelope, Statement, Subject};
-use crate::evidence::format;
-use crate::evidence::kind::Kind;
-use crate::evidence::predicate::{Predicate, ReportSource, Sha256};
-use crate::evidence::severity::{LevelSeverities, SeverityOverrides};
+use crate::evidence::attestation::{CommitEvidence, EvidenceState};
+use crate::evidence::report::Report;
 use crate::id::{BlobId, ObjectId};
-use crate::principal::PrincipalId;
 use crate::repo::commit::Commit;
 use crate::repo::fault::ObjectKind;
 use crate::repo::objects::Objects as _;
-use crate::signature::{Claim, Encoded, Namespace};
 
 /// Reads evidence for one push.
 pub struct EvidenceReader<'a, 's, 't> {
     scene: &'a Scene<'s, 't>,
     evidence: Notes,
     reports: Notes,
-    overrides: SeverityOverrides,
-    /// Notes that were read: a note on a tree serves every commit that has it.
-    read: RefCell<BTreeMap<BlobId, Rc<Vec<Line>>>>,
+    threads: usize,
 }
 
-/// One line of a note, verified; about which commit it speaks has not been looked at.
-struct Line {
-    subjects: Vec<Subject>,
-    fact: Rc<EvidenceFact>,
-}
+/// What became of a note: its lines, or why they cannot be had.
+type Note = Result<Vec<Line>, String>;
 
 impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
     /// Opens the notes that hold evidence.
@@ -50,226 +48,181 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
             scene,
             evidence: open(NotesRef::Evidence)?,
             reports: open(NotesRef::Reports)?,
-            overrides: overrides(scene),
-            read: RefCell::default(),
+            threads: parallel::threads(),
         })
     }
 
-    /// Returns the evidence on a commit and on its tree.
+    /// Sets the number of threads, which changes nothing but the time that it takes.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Returns the evidence on each commit and on its tree, in the order of the commits.
     ///
     /// # Errors
     /// The repository cannot be read; notes that are at fault are facts.
-    pub fn of_commit(&self, commit: &Commit) -> Result<CommitEvidence, Stop> {
-        self.scene.deadline.check()?;
-        let mut found =
-            CommitEvidence { commit: label(commit), items: Vec::new(), unreadable: None };
-        let mut seen: Option<Rc<Vec<Line>>> = None;
+    pub fn of_commits<'c>(
+        &self,
+        commits: impl IntoIterator<Item = &'c Commit>,
+    ) -> Result<Vec<CommitEvidence>, Stop> {
+        let mut plan = Plan::default();
+        let mut found = Vec::new();
+        for commit in commits {
+            self.scene.deadline.check()?;
+            let evidence =
+                CommitEvidence { commit: label(commit), items: Vec::new(), unreadable: None };
+            let (notes, unreadable) = self.find(commit, &mut plan)?;
+            found.push((commit, CommitEvidence { unreadable, ..evidence }, notes));
+        }
+        let notes = self.read(&plan.blobs)?;
+        let about = |(commit, mut evidence, at): (&Commit, CommitEvidence, Vec<usize>)| {
+            for note in at.into_iter().filter_map(|at| notes.get(at)) {
+                match note {
+                    Ok(lines) => evidence.items.extend(lines.iter().map(|line| line.about(commit))),
+                    Err(why) => evidence.unreadable = Some(why.clone()),
+                }
+            }
+            evidence
+        };
+        Ok(found.into_iter().map(about).collect())
+    }
+
+    /// Looks up the notes on a commit and on its tree, which may share one, without reading them.
+    fn find(&self, commit: &Commit, plan: &mut Plan) -> Result<(Vec<usize>, Option<String>), Stop> {
+        let Scene { incoming, limits, .. } = *self.scene;
+        let mut notes = Vec::new();
+        let mut unreadable = None;
         for annotated in [commit.id.0, commit.tree.0] {
-            match self.lines(&annotated) {
-                // The commit and its tree may share one note.
-                Ok(lines) if seen.as_ref().is_some_and(|seen| Rc::ptr_eq(seen, &lines)) => {}
-                Ok(lines) => {
-                    found.items.extend(lines.iter().map(|line| line.about(commit)));
-                    seen = Some(lines);
+            match self.evidence.find(incoming, &annotated, limits) {
+                Ok(Some(blob)) => {
+                    let at = plan.add(blob);
+                    if !notes.contains(&at) {
+                        notes.push(at);
+                    }
                 }
-                Err(Stop::Violation(violation)) => {
-                    found.unreadable = Some(super::why(&violation));
-                }
+                Ok(None) => {}
+                Err(Stop::Violation(violation)) => unreadable = Some(super::why(&violation)),
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(found)
+        Ok((notes, unreadable))
     }
 
-    fn lines(&self, annotated: &ObjectId) -> Result<Rc<Vec<Line>>, Stop> {
-        let Scene { incoming, limits, .. } = *self.scene;
-        let Some(blob) = self.evidence.find(incoming, annotated, limits)? else {
-            return Ok(Rc::default());
-        };
-        if let Some(lines) = self.read.borrow().get(&blob) {
-            return Ok(Rc::clone(lines));
+    /// Reads and verifies notes, and then the reports that they name.
+    fn read(&self, blobs: &[BlobId]) -> Result<Vec<Note>, Stop> {
+        let reader = Reader::new(self.scene);
+        let read = |blob: &BlobId| self.note_bytes(*blob);
+        let notes = parallel::map(self.threads, blobs, read, |note: NoteBytes| reader.note(note))?;
+        let mut notes: Vec<Note> = notes.into_iter().collect::<Result<_, Stop>>()?;
+        let mut asked: BTreeMap<Asked, Result<Arc<Report>, String>> = BTreeMap::new();
+        for line in notes.iter().flatten().flatten() {
+            asked.extend(line.asks.as_ref().map(|asks| (asks.clone(), Err(String::new()))));
         }
-        let mut lines = Vec::new();
-        for (number, bytes) in super::notes_ref::read_lines(incoming, blob, limits)? {
-            let place = Place::Note { notes: NotesRef::Evidence.short(), blob, line: number };
-            lines.push(self.line(&bytes, place)?);
+        let read = |asked: &Asked| self.stored_bytes(asked);
+        let work = |stored: StoredBytes| reader.stored(stored);
+        let reports = parallel::map(self.threads, asked.keys(), read, work)?;
+        for (report, at) in reports.into_iter().zip(asked.values_mut()) {
+            *at = report?;
         }
-        let lines = Rc::new(lines);
-        self.read.borrow_mut().insert(blob, Rc::clone(&lines));
-        Ok(lines)
+        for line in notes.iter_mut().flatten().flatten() {
+            let report = line.asks.as_ref().and_then(|asks| asked.get(asks).cloned());
+            line.answer(report);
+        }
+        Ok(notes)
     }
 
-    /// Reads and verifies one line, from the outside in.
-    fn line(&self, bytes: &[u8], place: Place) -> Result<Line, Stop> {
-        let line = |subjects, kind, state| Line {
-            subjects,
-            fact: Rc::new(EvidenceFact { place, kind, state }),
+    fn note_bytes(&self, blob: BlobId) -> Result<NoteBytes, Stop> {
+        let Scene { incoming, limits, deadline, .. } = *self.scene;
+        deadline.check()?;
+        let bytes = match read_note(incoming, blob, limits) {
+            Ok(bytes) => Ok(bytes),
+            Err(LinesError::TooLarge(why)) => Err(why),
+            Err(LinesError::Stop(Stop::Violation(violation))) => Err(super::why(&violation)),
+            Err(LinesError::Stop(stop)) => return Err(stop),
         };
-        let envelope = match Envelope::parse(bytes) {
-            Ok(envelope) => envelope,
-            Err(why) => return Ok(line(Vec::new(), None, EvidenceState::Malformed(why))),
-        };
-        let statement = match Statement::parse(&envelope.payload) {
-            Ok(statement) => statement,
-            Err(why) => return Ok(line(Vec::new(), None, EvidenceState::Malformed(why))),
-        };
-        let predicate = match Predicate::read(&statement) {
-            Ok(predicate) => predicate,
-            Err(why) => return Ok(line(statement.subjects, None, EvidenceState::Malformed(why))),
-        };
-        let (kind, at) = (predicate.kind.clone(), predicate.at);
-        let state = match self.vouched(&envelope, &predicate) {
-            Err(why) => EvidenceState::Untrusted(why),
-            Ok(by) => match self.report(predicate)? {
-                Ok(report) => EvidenceState::Authentic { by, at, report: Box::new(report) },
-                Err(why) => EvidenceState::Unreadable { by, at, why },
-            },
-        };
-        Ok(line(statement.subjects, Some(kind), state))
+        Ok(NoteBytes { blob, bytes })
     }
 
-    /// Returns who vouches for a statement: the first signature by somebody who may speak for its kind.
-    fn vouched(
-        &self,
-        envelope: &Envelope,
-        predicate: &Predicate<'_>,
-    ) -> Result<PrincipalId, String> {
-        vouched(self.scene, envelope, &predicate.kind, predicate.at)
+    fn stored_bytes(&self, asked: &Asked) -> Result<StoredBytes, Stop> {
+        self.scene.deadline.check()?;
+        let bytes = match self.stored(asked) {
+            Ok(bytes) => bytes,
+            Err(Stop::Violation(violation)) => Err(super::why(&violation)),
+            Err(stop) => return Err(stop),
+        };
+        Ok(StoredBytes { sha256: asked.sha256, bytes })
     }
 
-    /// Reads the report of a statement; the inner error is a fault of the report.
-    fn report(
-        &self,
-        predicate: Predicate<'_>,
-    ) -> Result<Result<crate::evidence::report::Report, String>, Stop> {
+    /// Reads a report from the reports ref; the inner error is what is wrong with it.
+    fn stored(&self, asked: &Asked) -> Result<Result<Vec<u8>, String>, Stop> {
         let Scene { incoming, limits, .. } = *self.scene;
-        let read = |bytes: &[u8]| {
-            format::read(bytes, limits, &self.overrides).map_err(|error| error.to_string())
+        let hex = asked.sha256.to_hex();
+        let Some(stored) = self.reports.stored(incoming, &hex, limits)? else {
+            return Ok(Err(format!(
+                "its report sha256:{hex} is not in refs/notes/refgate/reports"
+            )));
         };
-        Ok(match predicate.report {
-            ReportSource::Predicate(bytes) => read(bytes),
-            ReportSource::Content(bytes) => read(&bytes),
-            ReportSource::Stored { sha256, blob } => {
-                let stored = match self.reports.stored(incoming, &sha256.to_hex(), limits) {
-                    Ok(stored) => stored,
-                    Err(Stop::Violation(violation)) => return Ok(Err(super::why(&violation))),
-                    Err(stop) => return Err(stop),
-                };
-                let Some(stored) = stored else {
-                    return Ok(Err(format!(
-                        "its report sha256:{} is not in refs/notes/refgate/reports",
-                        sha256.to_hex()
-                    )));
-                };
-                if blob.is_some_and(|blob| blob != stored) {
-                    return Ok(Err("its report is another blob than it names".into()));
-                }
-                let mut bytes = Vec::new();
-                let limit = ("report-bytes", limits.report_bytes);
-                match incoming.read(&stored.0, ObjectKind::Blob, limit, &mut bytes) {
-                    Ok(bytes) if Sha256::of(bytes) != sha256 => {
-                        Err("its report does not have the digest that it names".into())
-                    }
-                    Ok(bytes) => read(bytes),
-                    Err(crate::repo::ReadError::Fault(fault)) => Err(fault.to_string()),
-                    Err(crate::repo::ReadError::Repository(error)) => return Err(error.into()),
-                }
-            }
+        if asked.blob.is_some_and(|blob| blob != stored) {
+            return Ok(Err("its report is another blob than it names".into()));
+        }
+        let mut bytes = Vec::new();
+        let limit = ("report-bytes", limits.report_bytes);
+        incoming.read(&stored.0, ObjectKind::Blob, limit, &mut bytes)?;
+        Ok(Ok(bytes))
+    }
+}
+
+/// The notes to read, each once, in the order in which they are first needed.
+#[derive(Default)]
+struct Plan {
+    blobs: Vec<BlobId>,
+    at: BTreeMap<ObjectId, usize>,
+}
+
+impl Plan {
+    fn add(&mut self, blob: BlobId) -> usize {
+        *self.at.entry(blob.0).or_insert_with(|| {
+            self.blobs.push(blob);
+            self.blobs.len() - 1
         })
     }
 }
 
-/// Returns the principal who vouches for an envelope with a good signature and may speak for the kind.
-pub(super) fn vouched(
-    scene: &Scene<'_, '_>,
-    envelope: &Envelope,
-    kind: &Kind,
-    at: Option<jiff::Timestamp>,
-) -> Result<PrincipalId, String> {
-    let signed = envelope.signed_bytes();
-    let mut first: Option<String> = None;
-    for signature in &envelope.signatures {
-        let Some(signature) = Encoded::detect(signature) else {
-            first.get_or_insert_with(|| "its signature is neither SSHSIG nor OpenPGP".into());
-            continue;
-        };
-        let claim = Claim {
-            signature,
-            signed: &signed,
-            namespace: Namespace::Refgate,
-            by: None,
-            made_at: at,
-            now: scene.now,
-        };
-        match scene.keys.verify(&claim) {
-            Ok(verified) => {
-                let principal = scene.policy.structure().principal(verified.principal());
-                if principal.is_some_and(|principal| principal.may_attest(kind, scene.now)) {
-                    return Ok(verified.principal().clone());
-                }
-                first.get_or_insert_with(|| {
-                    format!("{} may not speak for {kind}", verified.principal())
-                });
-            }
-            Err(problem) => {
-                first.get_or_insert_with(|| problem.to_string());
-            }
-        }
+/// A note that was read and not yet looked at.
+struct NoteBytes {
+    blob: BlobId,
+    bytes: Result<Vec<u8>, String>,
+}
+
+/// A report that was read and not yet looked at.
+struct StoredBytes {
+    sha256: crate::evidence::predicate::Sha256,
+    bytes: Result<Vec<u8>, String>,
+}
+
+impl Weight for NoteBytes {
+    fn bytes(&self) -> usize {
+        self.bytes.as_ref().map_or(0, Vec::len)
     }
-    Err(first.unwrap_or_else(|| "nobody signed it".into()))
+}
+
+impl Weight for StoredBytes {
+    fn bytes(&self) -> usize {
+        self.bytes.as_ref().map_or(0, Vec::len)
+    }
 }
 
 impl Line {
-    /// Returns the fact as it stands towards a commit.
-    fn about(&self, commit: &Commit) -> Rc<EvidenceFact> {
-        let by = match &self.fact.state {
-            EvidenceState::Authentic { by, .. } | EvidenceState::Unreadable { by, .. } => by,
-            EvidenceState::Malformed(_)
-            | EvidenceState::Untrusted(_)
-            | EvidenceState::WrongSubject { .. } => {
-                return Rc::clone(&self.fact);
-            }
+    /// Puts in the report that the line names and that was read meanwhile.
+    fn answer(&mut self, report: Option<Result<Arc<Report>, String>>) {
+        let fact = Arc::make_mut(&mut self.fact);
+        let EvidenceState::Unreadable { by, at, .. } = &fact.state else { return };
+        let (by, at) = (by.clone(), *at);
+        fact.state = match report {
+            Some(Ok(report)) => EvidenceState::Authentic { by, at, report },
+            Some(Err(why)) => EvidenceState::Unreadable { by, at, why },
+            None => return,
         };
-        if self.subjects.iter().any(|subject| speaks_of(subject, commit)) {
-            return Rc::clone(&self.fact);
-        }
-        let names = self
-            .subjects
-            .iter()
-            .flat_map(|subject| &subject.digest)
-            .take(4)
-            .map(|(algorithm, digest)| format!("{}:{}", cut(algorithm), cut(digest)))
-            .collect();
-        let state = EvidenceState::WrongSubject { by: by.clone(), names };
-        Rc::new(EvidenceFact {
-            place: self.fact.place.clone(),
-            kind: self.fact.kind.clone(),
-            state,
-        })
     }
-}
-
-/// Says whether a subject is the commit or its tree; where it names both, both must be right.
-pub(super) fn speaks_of(subject: &Subject, commit: &Commit) -> bool {
-    let matches =
-        |algorithm: &str, id: String| subject.digest.get(algorithm).map(|digest| *digest == id);
-    match (matches("gitCommit", commit.id.to_string()), matches("gitTree", commit.tree.to_string()))
-    {
-        (None, None) => false,
-        (commit, tree) => commit.unwrap_or(true) && tree.unwrap_or(true),
-    }
-}
-
-fn cut(text: &str) -> String {
-    crate::report::text::Foreign::from(text).shown(20)
-}
-
-fn overrides(scene: &Scene<'_, '_>) -> SeverityOverrides {
-    let mut overrides = SeverityOverrides::default();
-    for (tool, levels) in &scene.policy.config().scan.tools {
-        let levels =
-            LevelSeverities { error: levels.error, warning: levels.warning, note: levels.note };
-        overrides.insert(tool, levels);
-    }
-    overrides
 }
