@@ -114,6 +114,7 @@ pub struct Statement<'a> {
     pub predicate_type: String,
     /// The predicate, as it was written.
     pub predicate: &'a RawValue,
+    payload: &'a [u8],
 }
 
 /// One subject of a statement (in-toto ResourceDescriptor).
@@ -219,7 +220,26 @@ impl<'a> Statement<'a> {
             subjects: raw.subject,
             predicate_type: raw.predicate_type.into_owned(),
             predicate: raw.predicate,
+            payload,
         })
+    }
+
+    /// Returns the predicate with the blanks and newlines around it, which a JSON reader leaves out:
+    /// a report that was put in as it was comes out as it was.
+    #[must_use]
+    pub fn predicate_bytes(&self) -> &'a [u8] {
+        let predicate = self.predicate.get().as_bytes();
+        let start = predicate.as_ptr().addr().wrapping_sub(self.payload.as_ptr().addr());
+        let parts = self.payload.split_at_checked(start);
+        let Some((before, after)) = parts.filter(|(_, after)| after.starts_with(predicate)) else {
+            return predicate;
+        };
+        let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\r' | b'\n');
+        let leading = before.iter().rev().take_while(is_blank).count();
+        let behind = after.get(predicate.len()..).unwrap_or_default();
+        let trailing = behind.iter().take_while(is_blank).count();
+        let end = start.saturating_add(predicate.len()).saturating_add(trailing);
+        self.payload.get(start.saturating_sub(leading)..end).unwrap_or(predicate)
     }
 }
 

@@ -8,7 +8,8 @@ use crate::evidence::attestation::{
     CommitEvidence, EvidenceFact, EvidenceId, EvidenceState, Signers,
 };
 use crate::evidence::kind::Kind;
-use crate::evidence::report::{Report, Requirements, Unsuitable};
+use crate::evidence::report::{Incomplete, Report, Requirements, Unsuitable};
+use crate::policy::{Policy, config};
 
 /// How far a clock may run ahead of the server's.
 const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
@@ -18,6 +19,68 @@ pub(super) struct Demands {
     pub(super) max_age: jiff::SignedDuration,
     pub(super) requirements: Requirements,
     pub(super) now: Timestamp,
+}
+
+impl Demands {
+    /// Returns what the policy asks of scans.
+    pub(super) fn of_scans(policy: &Policy, now: Timestamp) -> Self {
+        let scan = &policy.config().scan;
+        let requirements = Requirements {
+            min_components: u64::from(*scan.min_components),
+            incomplete: match *scan.incomplete {
+                config::Incomplete::Block => Incomplete::Refuse,
+                config::Incomplete::Allow => Incomplete::Allow,
+            },
+        };
+        Self { max_age: scan.max_age.duration(), requirements, now }
+    }
+
+    /// Returns what the policy asks of test results.
+    pub(super) fn of_tests(policy: &Policy, now: Timestamp) -> Self {
+        let max_age = policy.config().tests.max_age.duration();
+        Self { max_age, requirements: Requirements::default(), now }
+    }
+}
+
+/// What a piece of evidence comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It counts.
+    Counts,
+    /// A newer run replaces it.
+    Replaced,
+    /// It does not count; says why.
+    Refused(String),
+}
+
+/// Returns what each piece of evidence about a commit comes to, in their order.
+#[must_use]
+pub fn standings(policy: &Policy, evidence: &CommitEvidence, now: Timestamp) -> Vec<Standing> {
+    let of = |fact: &EvidenceFact| match (&fact.kind, &fact.state) {
+        (Some(kind), EvidenceState::Authentic { .. }) => {
+            let demands = match kind {
+                Kind::Sast | Kind::Sbom | Kind::Dependencies => Demands::of_scans(policy, now),
+                Kind::Tests(_) => Demands::of_tests(policy, now),
+            };
+            let current = current(evidence, &demands);
+            match current.iter().find(|current| std::ptr::eq(current.fact, fact)) {
+                None => Standing::Replaced,
+                Some(current) => match stands_alone(current, kind, &demands) {
+                    Ok(()) => Standing::Counts,
+                    Err(gap) => Standing::Refused(gap.text()),
+                },
+            }
+        }
+        (None, EvidenceState::Authentic { .. }) => Standing::Refused("it is of no kind".into()),
+        (_, EvidenceState::Malformed(why) | EvidenceState::Untrusted(why)) => {
+            Standing::Refused(why.clone())
+        }
+        (_, EvidenceState::WrongSubject { names, .. }) => {
+            Standing::Refused(format!("it speaks of {}", names.join(", ")))
+        }
+        (_, EvidenceState::Unreadable { why, .. }) => Standing::Refused(why.clone()),
+    };
+    evidence.items.iter().map(|fact| of(fact)).collect()
 }
 
 /// An authentic report about a commit that no newer run replaces.
@@ -39,6 +102,21 @@ pub(super) enum Gap {
     WrongSubject(String),
     Untrusted(String),
     Missing,
+}
+
+impl Gap {
+    /// Returns the reason.
+    fn text(self) -> String {
+        match self {
+            Self::Incomplete(why)
+            | Self::Empty(why)
+            | Self::Stale(why)
+            | Self::Malformed(why)
+            | Self::WrongSubject(why)
+            | Self::Untrusted(why) => why,
+            Self::Missing => "there is none".into(),
+        }
+    }
 }
 
 impl Current<'_> {

@@ -12,14 +12,19 @@ use crate::signature::{Claim, Encoded, KeyRing, Namespace};
 
 /// Whom to believe, and when.
 #[derive(Clone, Copy)]
-pub(in crate::collect) struct Judges<'s> {
-    policy: &'s Policy,
-    keys: &'s KeyRing,
-    now: Timestamp,
+pub struct Judges<'s> {
+    /// Rules and people.
+    pub policy: &'s Policy,
+    /// Their keys.
+    pub keys: &'s KeyRing,
+    /// The time of the push.
+    pub now: Timestamp,
 }
 
 impl<'s> Judges<'s> {
-    pub(in crate::collect) fn of(scene: &Scene<'s, '_>) -> Self {
+    /// Takes what a push is judged by.
+    #[must_use]
+    pub fn of(scene: &Scene<'s, '_>) -> Self {
         Self { policy: scene.policy, keys: scene.keys, now: scene.now }
     }
 }
@@ -32,7 +37,7 @@ impl<'s> Judges<'s> {
 ///
 /// # Errors
 /// Too few vouch for it; says what is wrong with the first other signature.
-pub(in crate::collect) fn vouched(
+pub fn vouched(
     judges: &Judges<'_>,
     envelope: &Envelope,
     kind: &Kind,
