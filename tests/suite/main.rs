@@ -15,6 +15,7 @@
 mod corpus;
 mod frugal;
 mod ground;
+mod in_toto;
 mod policy_refs;
 mod push;
 mod setup;

@@ -78,6 +78,17 @@ impl Format {
         }
     }
 
+    /// Returns the media type, registered with IANA where the format has one.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Sarif => "application/sarif+json",
+            Self::CycloneDxJson => "application/vnd.cyclonedx+json",
+            Self::TrivyJson => "application/json",
+            Self::JunitXml => "application/xml",
+        }
+    }
+
     /// Returns whether a report of this format can be evidence of a kind at all.
     #[must_use]
     pub fn may_be(self, kind: &Kind) -> bool {
