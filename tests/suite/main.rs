@@ -16,6 +16,8 @@ mod corpus;
 mod ground;
 mod policy_refs;
 mod push;
+mod review_changes;
+mod review_people;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;
