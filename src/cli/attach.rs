@@ -56,7 +56,7 @@ pub fn attach(dir: &Path, args: &Attach, out: &mut Output) -> Result<()> {
                 .hint("refgate attach --sast FILE --tests unit=FILE [COMMIT]"));
         }
         let remote = Remote::choose(&git, args.server.remote.as_deref())?;
-        return show(&remote.push(&git, &[])?, out);
+        return show(&remote.push(&git)?, out);
     }
     let attached: Vec<Attached> = files
         .into_iter()
@@ -75,7 +75,7 @@ pub fn attach(dir: &Path, args: &Attach, out: &mut Output) -> Result<()> {
     ));
     if args.push {
         let remote = Remote::choose(&git, args.server.remote.as_deref())?;
-        return show(&remote.push(&git, &[])?, out);
+        return show(&remote.push(&git)?, out);
     }
     say_how(out);
     Ok(())

@@ -12,6 +12,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod client_approve;
+mod client_signing;
 mod corpus;
 mod ground;
 mod policy_refs;

@@ -210,6 +210,9 @@ fn a_veto_stands_until_its_author_takes_it_back() {
     let refused = dana.push(&["retry:main"]);
     refused.refused(&["review-reviewer-missing"]);
     assert!(refused.err.contains("withdrawn"), "{refused}");
+    // Later in the same second is later.
+    cleo.approves(&commit);
+    dana.push(&["retry:main"]).accepted();
 }
 
 #[test]
