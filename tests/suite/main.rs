@@ -13,6 +13,7 @@
 )]
 
 mod client_approve;
+mod client_land;
 mod client_signing;
 mod corpus;
 mod ground;
