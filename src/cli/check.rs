@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::{Check, Format, Status};
+use super::args::{Check, Format, Status, VerdictFormat};
 use super::output::Output;
 use super::{ACCEPTED, REFUSED, prospect};
 use crate::client::change::Change;
@@ -15,7 +15,7 @@ use crate::id::{CommitId, ObjectId, parse_hex};
 use crate::judge::{Circumstances, judge};
 use crate::receive::{Name, Push, RefUpdate};
 use crate::refname::RefName;
-use crate::report::{json, outlook, remote};
+use crate::report::{github, json, junit, outlook, remote, sarif};
 use crate::verdict::Verdict;
 
 /// Judges what would be pushed.
@@ -23,23 +23,52 @@ use crate::verdict::Verdict;
 /// # Errors
 /// It cannot be judged.
 pub fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
-    out.progress("asking the server");
-    let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
-    let to = destination(&workspace, args.to.as_deref())?;
-    let new = object(&workspace, &to, &args.from)?;
-    let verdict = judge_update(&workspace, &to, new)?;
+    let verdict = judge_check(dir, args, out).inspect_err(|error| match args.format {
+        VerdictFormat::Text => {}
+        // A program that reads the output learns it there, and people on standard error.
+        VerdictFormat::Json => out.text(&json::error(error)),
+        VerdictFormat::Sarif => out.text(&sarif::error(error)),
+        VerdictFormat::Junit => out.text(&junit::error(error)),
+        VerdictFormat::Github => out.text(&github::error(error)),
+    })?;
     match args.format {
-        Format::Json => out.text(&json::verdict(&verdict)),
-        Format::Text => {
+        VerdictFormat::Json => out.text(&json::verdict(&verdict)),
+        VerdictFormat::Sarif => out.text(&sarif::verdict(&verdict)),
+        VerdictFormat::Junit => out.text(&junit::verdict(&verdict)),
+        VerdictFormat::Github => out.text(&github::verdict(&verdict)),
+        VerdictFormat::Text => {
             let options =
                 if args.all { remote::Options::everything() } else { remote::Options::default() };
             out.text(&remote::verdict_with(&verdict, options));
             if verdict.is_accepted() {
-                out.line(&format!("{to} would be accepted"));
+                let refs: Vec<String> = verdict.refs.iter().map(|r| r.name.to_string()).collect();
+                out.line(&format!("{} would be accepted", refs.join(", ")));
             }
         }
     }
     Ok(exit(&verdict))
+}
+
+fn judge_check(dir: &Path, args: &Check, out: &mut Output) -> Result<Verdict> {
+    out.progress("asking the server");
+    let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
+    let to = destination(&workspace, args.to.as_deref())?;
+    let new = object(&workspace, &to, &args.from)?;
+    out.progress("judging");
+    let verdict = judge_update(&workspace, &to, new)?;
+    let evidence: Vec<String> = verdict
+        .refs
+        .iter()
+        .filter(|judged| judged.name.is_evidence())
+        .map(|judged| judged.name.to_string())
+        .collect();
+    if !evidence.is_empty() && args.format == VerdictFormat::Text {
+        let (remote, evidence) = (&workspace.remote.name, evidence.join(" "));
+        out.note(&format!("counting evidence that {remote} has not, as if pushed along:"));
+        let new = new.to_hex_with_len(crate::id::SHORT_LEN);
+        out.note(&format!("    git push --atomic {remote} {new}:{to} {evidence}"));
+    }
+    Ok(verdict)
 }
 
 /// Shows in a few lines what landing would still need, and who can give it.

@@ -13,6 +13,7 @@
 )]
 
 mod client_approve;
+mod client_check;
 mod client_land;
 mod client_signing;
 mod corpus;
