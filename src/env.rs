@@ -51,33 +51,36 @@ impl HookEnvironment {
     }
 }
 
-/// Returns the variables that a program which refgate starts may see: what it
-/// needs to find its files, agent and terminal, and nothing that redirects git.
+/// Variables that lead git to another repository, other objects or other refs, and
+/// languages that its messages would come in.
+const REDIRECTING: [&str; 17] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+    "LANGUAGE",
+    "LC_ALL",
+];
+
+/// Returns the variables that a program which a client command starts may see: those of
+/// the user, such as `GIT_SSH_COMMAND`, `GIT_AUTHOR_NAME` or proxies, but nothing that
+/// leads git away from the repository that refgate reads itself.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 pub fn for_programs() -> Vec<(OsString, OsString)> {
-    const PASSED: [&str; 18] = [
-        "PATH",
-        "HOME",
-        "USER",
-        "LOGNAME",
-        "TMPDIR",
-        "TERM",
-        "DISPLAY",
-        "WAYLAND_DISPLAY",
-        "XDG_CONFIG_HOME",
-        "XDG_RUNTIME_DIR",
-        "SSH_AUTH_SOCK",
-        "SSH_ASKPASS",
-        "SSH_ASKPASS_REQUIRE",
-        "GNUPGHOME",
-        "GPG_TTY",
-        "SSL_CERT_FILE",
-        "GIT_CONFIG_GLOBAL",
-        "GIT_CONFIG_NOSYSTEM",
-    ];
-    PASSED
-        .iter()
-        .filter_map(|name| variable(name).map(|value| (OsString::from(name), value)))
+    std::env::vars_os()
+        .filter(|(name, _)| !REDIRECTING.iter().any(|redirecting| name == redirecting))
         .collect()
 }
 
@@ -85,4 +88,10 @@ pub fn for_programs() -> Vec<(OsString, OsString)> {
 #[must_use]
 pub fn log_filter() -> Option<String> {
     variable("REFGATE_LOG").and_then(|value| value.into_string().ok())
+}
+
+/// Says whether the terminal cannot move its cursor (`TERM=dumb`, or no `TERM` at all).
+#[must_use]
+pub fn is_dumb_terminal() -> bool {
+    variable("TERM").is_none_or(|term| term == "dumb")
 }

@@ -68,6 +68,21 @@ pub enum Format {
     Json,
 }
 
+/// How a verdict is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum VerdictFormat {
+    /// Lines for people
+    Text,
+    /// One JSON document
+    Json,
+    /// A SARIF 2.1.0 log
+    Sarif,
+    /// JUnit XML
+    Junit,
+    /// Workflow commands of GitHub Actions
+    Github,
+}
+
 /// Which server a client command speaks to.
 #[derive(Debug, Args)]
 pub struct Server {
@@ -218,7 +233,7 @@ pub struct Check {
     pub from: String,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
+    pub format: VerdictFormat,
     /// List everything instead of the first few of a kind
     #[arg(long)]
     pub all: bool,

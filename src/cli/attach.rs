@@ -53,7 +53,7 @@ pub fn attach(dir: &Path, args: &Attach, out: &mut Output) -> Result<()> {
                 .hint("refgate attach --sast FILE --tests unit=FILE [COMMIT]"));
         }
         let remote = Remote::choose(&git, args.server.remote.as_deref())?;
-        return show(&remote.push(&git, &[])?, out);
+        return show(&remote.push(&git)?, out);
     }
     let layout = Layout::open(&git.git_dir)?;
     let objects = Trusted::open(&layout.objects_dir(), layout.hash)?;
@@ -89,7 +89,7 @@ pub fn attach(dir: &Path, args: &Attach, out: &mut Output) -> Result<()> {
     out.line(&format!("attached to {}", target.shown()));
     if args.push {
         let remote = Remote::choose(&git, args.server.remote.as_deref())?;
-        return show(&remote.push(&git, &[])?, out);
+        return show(&remote.push(&git)?, out);
     }
     say_how(out);
     Ok(())

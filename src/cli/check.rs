@@ -3,19 +3,19 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::args::{Check, Format, Status};
+use super::args::{Check, Format, Status, VerdictFormat};
 use super::output::Output;
-use super::{ACCEPTED, REFUSED};
+use super::{ACCEPTED, REFUSED, prospect};
+use crate::client::change::Change;
 use crate::client::remote::value;
 use crate::client::workspace::Workspace;
 use crate::collect::notes_ref::NotesRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommitId, ObjectId, parse_hex};
 use crate::judge::{Circumstances, judge};
-use crate::policy::gates::Gate;
 use crate::receive::{Name, Push, RefUpdate};
 use crate::refname::RefName;
-use crate::report::{json, remote};
+use crate::report::{github, json, junit, outlook, remote, sarif};
 use crate::verdict::Verdict;
 
 /// Judges what would be pushed.
@@ -23,89 +23,97 @@ use crate::verdict::Verdict;
 /// # Errors
 /// It cannot be judged.
 pub fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
-    let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
-    let to = destination(&workspace, args.to.as_deref())?;
-    let new = object(&workspace, &to, &args.from)?;
-    let verdict = judge_update(&workspace, &to, new)?;
+    let verdict = judge_check(dir, args, out).inspect_err(|error| match args.format {
+        VerdictFormat::Text => {}
+        // A program that reads the output learns it there, and people on standard error.
+        VerdictFormat::Json => out.text(&json::error(error)),
+        VerdictFormat::Sarif => out.text(&sarif::error(error)),
+        VerdictFormat::Junit => out.text(&junit::error(error)),
+        VerdictFormat::Github => out.text(&github::error(error)),
+    })?;
     match args.format {
-        Format::Json => out.text(&json::verdict(&verdict)),
-        Format::Text => {
+        VerdictFormat::Json => out.text(&json::verdict(&verdict)),
+        VerdictFormat::Sarif => out.text(&sarif::verdict(&verdict)),
+        VerdictFormat::Junit => out.text(&junit::verdict(&verdict)),
+        VerdictFormat::Github => out.text(&github::verdict(&verdict)),
+        VerdictFormat::Text => {
             let options =
                 if args.all { remote::Options::everything() } else { remote::Options::default() };
             out.text(&remote::verdict_with(&verdict, options));
             if verdict.is_accepted() {
-                out.line(&format!("{to} would be accepted"));
+                let refs: Vec<String> = verdict.refs.iter().map(|r| r.name.to_string()).collect();
+                out.line(&format!("{} would be accepted", refs.join(", ")));
             }
         }
     }
     Ok(exit(&verdict))
 }
 
-/// Shows in a few lines what a push would need.
+fn judge_check(dir: &Path, args: &Check, out: &mut Output) -> Result<Verdict> {
+    out.progress("asking the server");
+    let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
+    let to = destination(&workspace, args.to.as_deref())?;
+    let new = object(&workspace, &to, &args.from)?;
+    out.progress("judging");
+    let verdict = judge_update(&workspace, &to, new)?;
+    let evidence: Vec<String> = verdict
+        .refs
+        .iter()
+        .filter(|judged| judged.name.is_evidence())
+        .map(|judged| judged.name.to_string())
+        .collect();
+    if !evidence.is_empty() && args.format == VerdictFormat::Text {
+        let (remote, evidence) = (&workspace.remote.name, evidence.join(" "));
+        out.note(&format!("counting evidence that {remote} has not, as if pushed along:"));
+        let new = new.to_hex_with_len(crate::id::SHORT_LEN);
+        out.note(&format!("    git push --atomic {remote} {new}:{to} {evidence}"));
+    }
+    Ok(verdict)
+}
+
+/// Shows in a few lines what landing would still need, and who can give it.
 ///
 /// # Errors
 /// It cannot be judged.
 pub fn status(dir: &Path, args: &Status, out: &mut Output) -> Result<ExitCode> {
+    out.progress("asking the server");
     let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
     let to = destination(&workspace, args.to.as_deref())?;
     let new = object(&workspace, &to, "HEAD")?;
+    let (landing, new) = would_land(&workspace, &to, new)?;
+    out.progress("judging");
     let verdict = judge_update(&workspace, &to, new)?;
     if args.format == Format::Json {
         out.text(&json::verdict(&verdict));
         return Ok(exit(&verdict));
     }
-    let short = new.to_hex_with_len(crate::id::SHORT_LEN);
-    out.line(&format!(
-        "{short} onto {to}, judged by {} {}",
-        workspace.trust_ref,
-        workspace.anchor.short()
-    ));
-    for judgement in &verdict.refs {
-        for block in guards(judgement, &verdict) {
-            out.line(&format!("  refused    {block}"));
-        }
-        for (gate, outcome) in &judgement.gates {
-            let state = if outcome.violations.is_empty() { "ok" } else { "open" };
-            out.line(&format!("  {:<10} {state}", gate.name()));
-            let titles = remote::blocks(judgement, &verdict, remote::Options::default());
-            let codes: Vec<&str> =
-                outcome.violations.iter().map(|violation| violation.code()).collect();
-            for block in
-                titles.iter().filter(|block| block.code.is_some_and(|code| codes.contains(&code)))
-            {
-                out.line(&format!("             {}", block.title));
-            }
-        }
-        let missing: Vec<&str> = judgement
-            .required
-            .iter()
-            .filter(|gate| !judgement.gates.iter().any(|(g, _)| g == gate))
-            .map(Gate::name)
-            .collect();
-        if !missing.is_empty() {
-            out.line(&format!("  not judged yet: {}", missing.join(", ")));
-        }
-    }
+    let anchor = (workspace.trust_ref.to_string(), workspace.anchor.short());
+    out.line(&format!("{landing} onto {to}, by the rules of {} {}", anchor.0, anchor.1));
+    let policy = &workspace.snapshot.policy;
+    outlook::lines(&verdict, policy, workspace.now).iter().for_each(|line| out.line(line));
     out.line(if verdict.is_accepted() {
-        "a push would be accepted"
+        "it would be accepted"
     } else {
-        "a push would be refused; refgate check says why and what to do"
+        "it would be refused; refgate check says why, and what to do"
     });
     Ok(exit(&verdict))
 }
 
-fn guards(judgement: &crate::verdict::RefJudgement, verdict: &Verdict) -> Vec<String> {
-    let guarded: Vec<&str> = judgement
-        .guards
-        .iter()
-        .flat_map(|outcome| &outcome.violations)
-        .map(|violation| violation.code())
-        .collect();
-    remote::blocks(judgement, verdict, remote::Options::default())
-        .into_iter()
-        .filter(|block| block.code.is_some_and(|code| guarded.contains(&code)))
-        .map(|block| block.title)
-        .collect()
+/// Returns what would land of a commit, in words and as an object: the commit itself, or
+/// its merge where the branch has moved on.
+fn would_land(workspace: &Workspace, to: &RefName, new: ObjectId) -> Result<(String, ObjectId)> {
+    let short = new.to_hex_with_len(crate::id::SHORT_LEN).to_string();
+    if to.is_tag() || workspace.on_server(to)?.is_none() {
+        return Ok((short, new));
+    }
+    let incoming = workspace.incoming()?;
+    let change = Change::compute(workspace, &incoming, to, CommitId(new))?;
+    if change.has_landed() {
+        return Ok((short, new));
+    }
+    let landed = prospect::commit(workspace, &incoming, &change)?;
+    let words = if landed.0 == new { short } else { format!("a merge of {short}") };
+    Ok((words, landed.0))
 }
 
 fn exit(verdict: &Verdict) -> ExitCode {
@@ -138,7 +146,8 @@ pub(super) fn judge_update(workspace: &Workspace, to: &RefName, new: ObjectId) -
         return Err(Error::new(
             ErrorKind::Usage,
             format!("{to} has this commit already, and there is nothing else to push"),
-        ));
+        )
+        .hint("name what you would push: refgate check REF --from COMMIT"));
     }
     judge(&Push { updates }, &workspace.judged()?, &Circumstances::default(), workspace.now)
 }
@@ -148,8 +157,10 @@ pub(super) fn destination(workspace: &Workspace, named: Option<&str>) -> Result<
     let git = &workspace.git;
     if let Some(named) = named {
         if named.starts_with("refs/") {
-            return RefName::parse(named.as_bytes())
-                .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{named:?} is no ref name")));
+            return RefName::parse(named.as_bytes()).ok_or_else(|| {
+                Error::new(ErrorKind::Usage, format!("{named:?} is no ref name"))
+                    .hint("name a branch or tag of the server, such as main or refs/tags/v1.0")
+            });
         }
         let tag = RefName::parse(format!("refs/tags/{named}").as_bytes());
         let is_tag = match &tag {

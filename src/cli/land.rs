@@ -5,70 +5,188 @@ use std::process::ExitCode;
 
 use super::args::{Land, Seal};
 use super::check::judge_update;
+use super::landing::{Topic, Way, short};
 use super::output::Output;
 use super::pushing::show;
 use super::{ACCEPTED, REFUSED};
 use crate::client::approvals;
 use crate::client::change::Change;
+use crate::client::remote::{Landing, Pushed};
 use crate::client::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
-use crate::evidence::approval::SignedStatement;
-use crate::id::{CommitId, TreeId};
+use crate::id::CommitId;
 use crate::refname::RefName;
-use crate::repo::commit::Commit;
-use crate::repo::fault::ObjectKind;
-use crate::repo::merge::{Merged, Merger};
-use crate::repo::objects::Incoming;
 use crate::report::remote;
 use crate::verdict::Verdict;
+
+/// How often a landing is made anew when the branch has moved meanwhile.
+const ATTEMPTS: usize = 5;
 
 /// Lands a topic.
 ///
 /// # Errors
 /// The topic does not merge, or git fails.
 pub fn land(dir: &Path, args: &Land, out: &mut Output) -> Result<ExitCode> {
-    let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
-    let onto = workspace.branch(args.onto.as_deref())?;
-    let head = workspace.git.commit(&args.topic)?;
-    let incoming = workspace.incoming()?;
-    let change = Change::compute(&workspace, &incoming, &onto, head)?;
-    if change.base == head {
-        return Err(Error::new(ErrorKind::Usage, format!("{} is on {onto} already", head.short())));
+    out.progress("asking the server");
+    let server = (args.server.remote.as_deref(), args.server.offline);
+    let (workspace, head, moved) = Workspace::open_at(dir, server, &args.topic)?;
+    if let Some(moved) = moved {
+        out.note(&format!(
+            "warning: {} has moved to {} since you fetched it; landing {}, which you had",
+            moved.revision,
+            moved.to.short(),
+            head.short()
+        ));
     }
-    let found = approvals::find(&workspace, &incoming, &onto, &change)?;
-    let topic = Topic {
-        workspace: &workspace,
-        incoming: &incoming,
-        change: &change,
-        approvals: &found,
-        onto: &onto,
-    };
-    let landed = if args.rebase {
-        topic.rebase()?
-    } else if args.squash {
-        topic.squash(args.message.as_deref())?
-    } else {
-        topic.merge(&args.topic, args.message.as_deref())?
-    };
-    out.line(&format!(
-        "{} is what would land on {onto}, with {}",
-        landed.short(),
-        count(found.len(), "approval")
-    ));
-    let verdict = judge_update(&workspace, &onto, landed.0)?;
-    if !verdict.is_accepted() {
-        out.text(&remote::verdict(&verdict));
-        advise(&verdict, &onto, landed, change.tree != workspace.tree_of(head)?, &args.topic, out);
-        return Ok(ExitCode::from(REFUSED));
+    if !args.no_push && args.server.offline {
+        return Err(Error::new(ErrorKind::Usage, "landing needs the server")
+            .hint("prepare it alone: refgate land --offline --no-push"));
     }
-    if args.no_push {
-        out.line(&format!("git push {} {landed}:{onto}", workspace.remote.name));
-        return Ok(ExitCode::from(ACCEPTED));
+    let mut attempt = Attempt { workspace, head, args };
+    for _ in 0..ATTEMPTS {
+        match attempt.run(out)? {
+            Ended::With(code) => return Ok(code),
+            Ended::Moved => {
+                out.note("the branch moved on meanwhile; making the landing anew");
+                let server = (args.server.remote.as_deref(), false);
+                attempt.workspace = Workspace::open(dir, server.0, server.1)?;
+            }
+        }
     }
-    let result = workspace.remote.push(&workspace.git, &[format!("{landed}:{onto}")])?;
-    show(&result, out)?;
-    out.line(&format!("landed on {onto}"));
-    Ok(ExitCode::from(ACCEPTED))
+    Err(Error::new(ErrorKind::Environment, format!("the branch moved on {ATTEMPTS} times"))
+        .hint("try again when it is quieter"))
+}
+
+/// One go at landing a topic.
+struct Attempt<'a> {
+    workspace: Workspace,
+    head: CommitId,
+    args: &'a Land,
+}
+
+enum Ended {
+    With(ExitCode),
+    Moved,
+}
+
+impl Attempt<'_> {
+    fn run(&self, out: &mut Output) -> Result<Ended> {
+        let (workspace, head, args) = (&self.workspace, self.head, self.args);
+        let onto = workspace.branch(args.onto.as_deref())?;
+        let incoming = workspace.incoming()?;
+        let change = Change::compute(workspace, &incoming, &onto, head)?;
+        if change.has_landed() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{} is on {onto} already", head.short()),
+            )
+            .hint("name the topic that shall land: refgate land TOPIC"));
+        }
+        let found = approvals::find(workspace, &incoming, &onto, &change)?;
+        let topic = Topic {
+            workspace,
+            incoming: &incoming,
+            change: &change,
+            approvals: &found,
+            onto: &onto,
+            named: &args.topic,
+            message: args.message.as_deref(),
+        };
+        let way = match (args.rebase, args.squash) {
+            (true, _) => Way::Rebase,
+            (false, true) => Way::Squash,
+            (false, false) => Way::Merge,
+        };
+        let landed = topic.make(way)?;
+        let as_it_is = if landed == head { ", as it is" } else { "" };
+        out.line(&format!(
+            "{} is what would land on {onto}{as_it_is}, with {}",
+            landed.short(),
+            count(found.len(), "approval")
+        ));
+        out.progress("judging");
+        let verdict = judge_update(workspace, &onto, landed.0)?;
+        let side = Side { workspace, onto: &onto, landed, args };
+        if !verdict.is_accepted() {
+            out.text(&remote::verdict(&verdict));
+            let committed_by_me = landed != head && way != Way::Merge;
+            if committed_by_me && found.iter().any(|a| Some(&a.statement.by) == side.me()) {
+                out.note("");
+                out.note(
+                    "hint: whoever lands with --squash or --rebase is the committer, whose own",
+                );
+                out.note("hint: approval does not count; a merge leaves it as it is:");
+                out.note(&format!("hint:     refgate land {} --onto {}", args.topic, short(&onto)));
+            }
+            if lacks_evidence(&verdict) {
+                let is_new_tree = change.tree != workspace.tree_of(head)?;
+                if is_new_tree || args.no_push {
+                    side.advise(is_new_tree, out);
+                }
+            }
+            return Ok(Ended::With(ExitCode::from(REFUSED)));
+        }
+        if args.no_push {
+            out.line("it would be accepted; to land it:");
+            out.line(&format!("    {}", side.command()));
+            return Ok(Ended::With(ExitCode::from(ACCEPTED)));
+        }
+        out.progress("pushing");
+        let landing = Landing { commit: landed, onto: onto.clone(), base: change.base };
+        let result = workspace.remote.land(&workspace.git, &landing)?;
+        if result == Pushed::Moved {
+            return Ok(Ended::Moved);
+        }
+        show(&result, out)?;
+        out.line(&format!("landed on {onto}"));
+        Ok(Ended::With(ExitCode::from(ACCEPTED)))
+    }
+}
+
+/// A prepared landing, and what can be done with it.
+struct Side<'a> {
+    workspace: &'a Workspace,
+    onto: &'a RefName,
+    landed: CommitId,
+    args: &'a Land,
+}
+
+impl Side<'_> {
+    fn me(&self) -> Option<&crate::principal::PrincipalId> {
+        self.workspace.me().ok().map(|me| me.id())
+    }
+
+    /// Returns the command that lands what was prepared.
+    fn command(&self) -> String {
+        let rebase = if self.args.rebase || self.args.squash { " --rebase" } else { "" };
+        format!("refgate land {} --onto {}{rebase}", self.landed.short(), short(self.onto))
+    }
+
+    /// Says what to do about a result that nothing has looked at yet.
+    fn advise(&self, is_new_tree: bool, out: &mut Output) {
+        let (onto, remote) = (short(self.onto), &self.workspace.remote.name);
+        let landed = self.landed;
+        out.note("");
+        if is_new_tree {
+            out.note("hint: the result is a tree that nothing has scanned or tested yet");
+            out.note("hint: either bring the topic up to date, and have that scanned and tested:");
+            out.note(&format!("hint:     git rebase {remote}/{onto} {}", self.args.topic));
+            out.note("hint: or let the automation look at the prepared result, then land that:");
+        } else {
+            out.note("hint: to let the automation look at the prepared result, then land that:");
+        }
+        let side = format!("refs/heads/landing/{}", landed.short());
+        out.note(&format!("hint:     git push {remote} {landed}:{side}"));
+        out.note(&format!("hint:     {}", self.command()));
+    }
+}
+
+fn lacks_evidence(verdict: &Verdict) -> bool {
+    verdict
+        .refs
+        .iter()
+        .flat_map(|judgement| judgement.violations())
+        .any(|(_, violation)| violation.code().ends_with("-evidence-missing"))
 }
 
 /// Writes the approvals of the branch into an empty commit on top of it.
@@ -76,11 +194,12 @@ pub fn land(dir: &Path, args: &Land, out: &mut Output) -> Result<ExitCode> {
 /// # Errors
 /// There is no approval, or git fails.
 pub fn seal(dir: &Path, args: &Seal, out: &mut Output) -> Result<ExitCode> {
+    out.progress("asking the server");
     let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
     let onto = workspace.branch(args.onto.as_deref())?;
     let branch = workspace.git.branch()?.ok_or_else(|| {
         Error::new(ErrorKind::Usage, "no branch is checked out")
-            .hint("check out the branch that you want to seal")
+            .hint("check out the branch that you want to seal: git switch BRANCH")
     })?;
     let head = workspace.git.commit("HEAD")?;
     let incoming = workspace.incoming()?;
@@ -92,7 +211,7 @@ pub fn seal(dir: &Path, args: &Seal, out: &mut Output) -> Result<ExitCode> {
             format!("nobody has approved this change to {onto} yet"),
         )
         .hint(format!(
-            "a reviewer does it with: refgate approve {} --onto {}",
+            "a reviewer does it with:\n    refgate approve {} --onto {} --push",
             head.short(),
             short(&onto)
         )));
@@ -103,7 +222,8 @@ pub fn seal(dir: &Path, args: &Seal, out: &mut Output) -> Result<ExitCode> {
         approvals::trailers(&workspace, &found)
     );
     let store = workspace.store()?;
-    let sealed = store.commit(workspace.tree_of(head)?, &[head], &message)?;
+    let signer = workspace.commit_signer()?;
+    let sealed = store.commit(workspace.tree_of(head)?, &[head], &message, signer.as_ref())?;
     store.move_ref(&branch, sealed, Some(head), "refgate seal")?;
     out.line(&format!(
         "sealed {} with {} as {}",
@@ -114,195 +234,6 @@ pub fn seal(dir: &Path, args: &Seal, out: &mut Output) -> Result<ExitCode> {
     out.note("now push it:");
     out.note(&format!("    git push {} HEAD:{}", workspace.remote.name, short(&onto)));
     Ok(ExitCode::from(ACCEPTED))
-}
-
-/// A topic that is about to land.
-struct Topic<'a, 't> {
-    workspace: &'a Workspace,
-    incoming: &'a Incoming<'t>,
-    change: &'a Change,
-    approvals: &'a [SignedStatement],
-    onto: &'a RefName,
-}
-
-impl Topic<'_, '_> {
-    fn message(&self, text: &str) -> String {
-        let trailers = approvals::trailers(self.workspace, self.approvals);
-        if trailers.is_empty() {
-            text.trim_end().to_owned()
-        } else {
-            format!("{}\n\n{trailers}", text.trim_end())
-        }
-    }
-
-    /// Stores the trees and files that merging computed.
-    fn store_computed(&self) -> Result<()> {
-        let store = self.workspace.store()?;
-        for (_, kind, bytes) in self.incoming.computed() {
-            if matches!(kind, ObjectKind::Tree | ObjectKind::Blob) {
-                store.write(kind, &bytes)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn merge(&self, named: &str, message: Option<&str>) -> Result<CommitId> {
-        self.store_computed()?;
-        let name = if named == "HEAD" {
-            let branch = self.workspace.git.branch()?;
-            branch.map_or_else(|| self.change.head.short(), |branch| short(&branch))
-        } else {
-            named.to_owned()
-        };
-        let text = message
-            .map_or_else(|| format!("Merge {name} into {}", short(self.onto)), str::to_owned);
-        let parents = [self.change.base, self.change.head];
-        self.workspace.store()?.commit(self.change.tree, &parents, &self.message(&text))
-    }
-
-    fn squash(&self, message: Option<&str>) -> Result<CommitId> {
-        self.store_computed()?;
-        let commits = self.commits()?;
-        let text = match (message, commits.as_slice()) {
-            (Some(text), _) => text.to_owned(),
-            (None, [only]) => String::from_utf8_lossy(&only.message).into_owned(),
-            (None, commits) => {
-                let subjects: Vec<String> = commits
-                    .iter()
-                    .map(|commit| format!("- {}", String::from_utf8_lossy(commit.subject())))
-                    .collect();
-                let title = commits
-                    .first()
-                    .map(|commit| String::from_utf8_lossy(commit.subject()).into_owned());
-                format!("{}\n\n{}", title.unwrap_or_else(|| "Squash".into()), subjects.join("\n"))
-            }
-        };
-        let Some(last) = commits.last() else { return Err(nothing(self.onto)) };
-        let mut message = self.message(&text);
-        let others: std::collections::BTreeSet<String> = commits
-            .iter()
-            .filter(|commit| commit.author.email != last.author.email)
-            .map(person)
-            .collect();
-        if !others.is_empty() {
-            // Trailers stand together: co-authors go above the approvals, in their paragraph.
-            let co_authors: Vec<String> =
-                others.iter().map(|who| format!("Co-authored-by: {who}")).collect();
-            message = match self.approvals {
-                [] => format!("{message}\n\n{}", co_authors.join("\n")),
-                _ => {
-                    let (text, trailers) = message.rsplit_once("\n\n").unwrap_or((&message, ""));
-                    format!("{text}\n\n{}\n{trailers}", co_authors.join("\n"))
-                }
-            };
-        }
-        self.workspace.store()?.commit_by(
-            &last.author,
-            self.change.tree,
-            &[self.change.base],
-            &message,
-        )
-    }
-
-    /// Replays the topic's commits one by one; a topic that is on top of the branch already stays as it is.
-    fn rebase(&self) -> Result<CommitId> {
-        let commits = self.commits()?;
-        let starts_on_base =
-            commits.first().is_some_and(|first| first.parents == [self.change.base]);
-        if starts_on_base {
-            return Ok(self.change.head);
-        }
-        let store = self.workspace.store()?;
-        let deadline = self.workspace.deadline();
-        let merger =
-            Merger { incoming: self.incoming, limits: &self.workspace.limits, deadline: &deadline };
-        let (mut tip, mut tree): (CommitId, TreeId) = (self.change.base, self.change.base_tree);
-        for commit in &commits {
-            let [parent] = commit.parents.as_slice() else {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    format!("{} is a merge, which cannot be rebased", commit.id.short()),
-                )
-                .hint("land the topic as a merge or with --squash"));
-            };
-            let parent_tree = self.workspace.tree_of(*parent)?;
-            match merger
-                .trees(parent_tree, tree, commit.tree)
-                .map_err(|error| error.on_the_trusted_side())?
-            {
-                Merged::Clean(merged) => tree = merged,
-                Merged::Conflict(_) => {
-                    return Err(Error::new(
-                        ErrorKind::Usage,
-                        format!("{} does not apply by itself", commit.id.short()),
-                    )
-                    .hint(format!(
-                        "git rebase {}/{}",
-                        self.workspace.remote.name,
-                        short(self.onto)
-                    )));
-                }
-            }
-            self.store_computed()?;
-            let message = String::from_utf8_lossy(&commit.message).trim_end().to_owned();
-            tip = store.commit_by(&commit.author, tree, &[tip], &message)?;
-        }
-        Ok(tip)
-    }
-
-    /// Returns the commits of the topic, oldest first.
-    fn commits(&self) -> Result<Vec<Commit>> {
-        let range = format!("{}..{}", self.change.base, self.change.head);
-        let listed = self.workspace.git.run(["rev-list", "--reverse", "--topo-order", &range])?;
-        let mut commits = Vec::new();
-        for hex in listed.lines() {
-            if let Some(id) = CommitId::from_hex(hex.as_bytes()) {
-                let commit = Commit::read(self.incoming, id, &self.workspace.limits);
-                commits.push(commit.map_err(|error| error.on_the_trusted_side())?);
-            }
-        }
-        if commits.is_empty() { Err(nothing(self.onto)) } else { Ok(commits) }
-    }
-}
-
-fn nothing(onto: &RefName) -> Error {
-    Error::new(ErrorKind::Usage, format!("the topic has no commit that {onto} has not"))
-}
-
-fn person(commit: &Commit) -> String {
-    let plain = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['<', '>', '\n'], "");
-    format!("{} <{}>", plain(&commit.author.name), plain(&commit.author.email))
-}
-
-/// Says what to do about a merge result that nothing has looked at yet.
-fn advise(
-    verdict: &Verdict,
-    onto: &RefName,
-    landed: CommitId,
-    is_new_tree: bool,
-    topic: &str,
-    out: &mut Output,
-) {
-    let lacks_evidence = verdict
-        .refs
-        .iter()
-        .flat_map(|judgement| judgement.violations())
-        .any(|(_, violation)| violation.code().ends_with("-evidence-missing"));
-    if !lacks_evidence || !is_new_tree {
-        return;
-    }
-    let short = short(onto);
-    out.note("");
-    out.note("hint: the merge result is a tree that nothing has scanned or tested yet");
-    out.note("hint: either bring the topic up to date, and scan and test that:");
-    out.note(&format!("hint:     git rebase origin/{short} {topic}"));
-    out.note("hint: or let the automation look at the prepared merge, then land that:");
-    out.note(&format!("hint:     git push origin {landed}:refs/heads/landing/{}", landed.short()));
-    out.note(&format!("hint:     git push origin {landed}:{onto}"));
-}
-
-fn short(name: &RefName) -> String {
-    String::from_utf8_lossy(name.short()).into_owned()
 }
 
 fn count(n: usize, noun: &str) -> String {

@@ -10,8 +10,10 @@ pub mod hook;
 pub mod init;
 pub mod install;
 pub mod land;
+mod landing;
 pub mod output;
 pub mod policy;
+mod prospect;
 mod pushing;
 mod trust_root;
 
@@ -83,14 +85,18 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
 
 /// Shows an error of a client command: what was being done, what failed, what mends it.
 fn show(error: &Error, out: &mut Output) {
-    out.note(&format!("error: {}", error.chain().join(": ")));
+    let text = error.chain().join(": ");
+    let mut lines = text.lines();
+    out.note(&format!("error: {}", lines.next().unwrap_or_default()));
+    // Programs and lists of paths take several lines.
+    lines.for_each(|line| out.note(&format!("  {line}")));
     for diagnostic in error.diagnostics() {
         out.note(&format!("  --> {diagnostic}"));
         if let Some(help) = &diagnostic.help {
             out.note(&format!("      help: {help}"));
         }
     }
-    if let Some(remedy) = error.remedy() {
-        out.note(&format!("hint: {remedy}"));
+    for line in error.remedy().into_iter().flat_map(str::lines) {
+        out.note(&format!("hint: {line}"));
     }
 }

@@ -1,6 +1,6 @@
 //! Signs statements about changes, and finds those that others signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::Change;
 use super::notes::{Additions, Writer};
@@ -10,6 +10,9 @@ use super::workspace::Workspace;
 use crate::collect::notes_ref::{NotesRef, read_lines};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::approval::{Decision, SignatureForm, SignedStatement, Statement};
+use crate::id::ObjectId;
+use crate::policy::config::Carry;
+use crate::principal::PrincipalId;
 use crate::refname::RefName;
 use crate::repo::fault::ObjectKind;
 use crate::repo::notes::NotesTree;
@@ -23,7 +26,7 @@ use crate::signature::{Claim, Encoded, Namespace};
 pub fn record(
     workspace: &Workspace,
     onto: &RefName,
-    change: &Change,
+    raw: &[u8],
     statement: Statement,
 ) -> Result<SignedStatement> {
     let repository = workspace.snapshot.policy.config().repository.to_string();
@@ -33,9 +36,9 @@ pub fn record(
     verify(workspace, &signed, &payload)?;
     let store = workspace.store()?;
     // What is annotated is stored as well, so that git can show what an approval is about.
-    store.write(ObjectKind::Blob, &change.raw)?;
+    let blob = store.write(ObjectKind::Blob, raw)?;
     let line = signed.to_note_line(onto).into_bytes();
-    let additions = Additions::from([(change.blob, BTreeSet::from([line]))]);
+    let additions = Additions::from([(blob, BTreeSet::from([line]))]);
     let name = NotesRef::Approvals.name();
     let writer = Writer { objects: &workspace.objects, store: &store, limits: &workspace.limits };
     let what = match signed.statement.decision {
@@ -47,7 +50,7 @@ pub fn record(
         &name,
         value(&workspace.git, &name)?,
         &additions,
-        &format!("{what} {}", change.head.short()),
+        &format!("{what} {}", signed.statement.head.short()),
     )?;
     Ok(signed)
 }
@@ -79,7 +82,41 @@ fn verify(workspace: &Workspace, signed: &SignedStatement, payload: &[u8]) -> Re
     })
 }
 
-/// Returns the approvals of a change that the notes of the clone and of the server hold, each once.
+/// Returns everything that was said about a change, by the notes of the clone and of the server, each once.
+///
+/// # Errors
+/// The notes cannot be read.
+pub fn said(
+    workspace: &Workspace,
+    incoming: &Incoming<'_>,
+    onto: &RefName,
+    blob: ObjectId,
+) -> Result<Vec<SignedStatement>> {
+    let name = NotesRef::Approvals.name();
+    let mut found: Vec<SignedStatement> = Vec::new();
+    for tip in [value(&workspace.git, &name)?, workspace.on_server(&name)?].into_iter().flatten() {
+        let notes = NotesTree::new(workspace.tree_of(tip)?);
+        let blob = notes
+            .find(incoming, &blob, &workspace.limits)
+            .map_err(|error| error.on_the_trusted_side())?;
+        let Some(blob) = blob else { continue };
+        let Ok(lines) = read_lines(incoming, blob, &workspace.limits) else { continue };
+        for (_, line) in lines {
+            if let Ok((signed, ref_name)) = SignedStatement::parse_note_line(&line)
+                && ref_name == *onto
+                && !found.contains(&signed)
+            {
+                found.push(signed);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the approvals of a change that are worth landing with it: the newest of each
+/// person that is verified, has not run out and was not taken back.
+///
+/// Under `carry = "replay"` those of earlier versions of the change are among them.
 ///
 /// # Errors
 /// The notes cannot be read.
@@ -89,22 +126,36 @@ pub fn find(
     onto: &RefName,
     change: &Change,
 ) -> Result<Vec<SignedStatement>> {
-    let name = NotesRef::Approvals.name();
+    let mut blobs = vec![change.blob];
+    if *workspace.snapshot.policy.config().review.carry == Carry::Replay {
+        let earlier = change.earlier(workspace, incoming)?;
+        blobs.extend(earlier.iter().map(|version| version.blob));
+    }
+    let repository = workspace.snapshot.policy.config().repository.to_string();
     let mut found: Vec<SignedStatement> = Vec::new();
-    for tip in [value(&workspace.git, &name)?, workspace.on_server(&name)?].into_iter().flatten() {
-        let notes = NotesTree::new(workspace.tree_of(tip)?);
-        let blob = notes
-            .find(incoming, &change.blob, &workspace.limits)
-            .map_err(|error| error.on_the_trusted_side())?;
-        let Some(blob) = blob else { continue };
-        let Ok(lines) = read_lines(incoming, blob, &workspace.limits) else { continue };
-        for (_, line) in lines {
-            if let Ok((signed, ref_name)) = SignedStatement::parse_note_line(&line)
-                && ref_name == *onto
-                && signed.statement.decision == Decision::Approval
-                && !found.contains(&signed)
-            {
-                found.push(signed);
+    for blob in blobs {
+        let said = said(workspace, incoming, onto, blob)?;
+        let mut latest: BTreeMap<&PrincipalId, &SignedStatement> = BTreeMap::new();
+        for signed in &said {
+            let payload = signed.statement.payload(&repository, onto);
+            if verify(workspace, signed, &payload).is_ok() {
+                let entry = latest.entry(&signed.statement.by).or_insert(signed);
+                // What takes back counts from its own second on.
+                let order = |signed: &SignedStatement| {
+                    let takes_back = signed.statement.decision != Decision::Approval;
+                    (signed.statement.at, takes_back)
+                };
+                if order(signed) > order(entry) {
+                    *entry = signed;
+                }
+            }
+        }
+        for signed in latest.into_values() {
+            let statement = &signed.statement;
+            let counts =
+                statement.decision == Decision::Approval && statement.until > workspace.now;
+            if counts && !found.iter().any(|other| other.statement.by == statement.by) {
+                found.push(signed.clone());
             }
         }
     }

@@ -1,11 +1,12 @@
 //! Runs git as the user would: with the user's configuration, credentials and ssh.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Outcome, Run};
-use crate::id::{CommitId, parse_hex};
+use crate::id::{CommitId, TreeId, parse_hex};
 use crate::refname::RefName;
 
 /// A repository that the user works in.
@@ -23,11 +24,17 @@ impl Git {
     /// # Errors
     /// There is none, or git is missing.
     pub fn find(dir: &Path) -> Result<Self> {
+        if !dir.is_dir() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("there is no directory {}", dir.display()),
+            ));
+        }
         let run = Run::new("git").args(["rev-parse", "--absolute-git-dir"]).in_dir(dir);
         let outcome = run.outcome()?;
         if !outcome.status.success() {
-            return Err(Error::new(ErrorKind::Usage, "this is no git repository")
-                .hint("run refgate inside your clone"));
+            return Err(Error::new(ErrorKind::Usage, text(&outcome.stderr))
+                .hint("run refgate inside your clone, or name it: refgate -C CLONE ..."));
         }
         Ok(Self { dir: dir.into(), git_dir: PathBuf::from(text(&outcome.stdout)) })
     }
@@ -37,7 +44,31 @@ impl Git {
     /// # Errors
     /// git cannot be started.
     pub fn outcome<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Outcome> {
-        Run::new("git").args(args).in_dir(&self.dir).outcome()
+        // refgate reads history as it is stored, so git has to as well.
+        let run = Run::new("git").args(args).in_dir(&self.dir);
+        run.variable("GIT_NO_REPLACE_OBJECTS", "1").outcome()
+    }
+
+    /// Returns the top of the work tree, or the git directory of a bare repository.
+    ///
+    /// # Errors
+    /// git cannot be started.
+    pub fn top(&self) -> Result<PathBuf> {
+        let top = self.ask(["rev-parse", "--show-toplevel"])?;
+        Ok(top.filter(|top| !top.is_empty()).map_or_else(|| self.git_dir.clone(), PathBuf::from))
+    }
+
+    /// Returns the email that commits of the user would bear.
+    ///
+    /// # Errors
+    /// None is configured; one that git would make up from the name of the machine does not count.
+    pub fn email(&self) -> Result<String> {
+        let ident = self.ask(["-c", "user.useConfigOnly=true", "var", "GIT_COMMITTER_IDENT"])?;
+        let email = ident.as_deref().and_then(|ident| ident.split_once('<')?.1.split_once('>'));
+        email.map(|(email, _)| email.to_owned()).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "git does not know your name and email")
+                .hint("git config user.name \"Your Name\"; git config user.email you@example.org")
+        })
     }
 
     /// Runs git, which must succeed, and returns what it printed without the last newline.
@@ -68,6 +99,14 @@ impl Git {
         Ok(outcome.status.success().then(|| text(&outcome.stdout)))
     }
 
+    /// Returns a value of git's configuration that is yes or no; no if it is not set.
+    ///
+    /// # Errors
+    /// git cannot be started.
+    pub fn config_bool(&self, key: &str) -> Result<bool> {
+        Ok(self.ask(["config", "--type=bool", "--get", key])?.as_deref() == Some("true"))
+    }
+
     /// Returns a value of git's configuration.
     ///
     /// # Errors
@@ -95,6 +134,30 @@ impl Git {
             Error::new(ErrorKind::Usage, format!("{revision:?} names no commit here"))
                 .hint("fetch it first: git fetch")
         })
+    }
+
+    /// Returns `+added -removed` for each path that differs between two trees; `binary` where lines do not count.
+    ///
+    /// # Errors
+    /// git fails.
+    pub fn line_counts(&self, old: TreeId, new: TreeId) -> Result<BTreeMap<Vec<u8>, String>> {
+        let (old, new) = (old.to_string(), new.to_string());
+        let options = ["diff-tree", "-r", "-z", "--numstat", "--no-renames", "--no-ext-diff"];
+        let args = options.into_iter().chain(["--no-textconv", &old, &new]);
+        let outcome = self.outcome(args)?;
+        let mut counts = BTreeMap::new();
+        for record in outcome.stdout.split(|b| *b == 0) {
+            let mut fields = record.splitn(3, |b| *b == b'\t');
+            let mut number = || fields.next().map(text).filter(|n| n != "-");
+            let (added, removed) = (number(), number());
+            let Some(path) = fields.next() else { continue };
+            let count = match (added, removed) {
+                (Some(added), Some(removed)) => format!("+{added} -{removed}"),
+                _ => "binary".into(),
+            };
+            counts.insert(path.to_vec(), count);
+        }
+        Ok(counts)
     }
 
     /// Returns the branch that is checked out; `None` if `HEAD` is detached.

@@ -46,7 +46,7 @@ impl Writer<'_> {
         let root = tip.map(|tip| self.tree_of(tip)).transpose()?;
         let root = self.edit(root, additions)?;
         let parents: Vec<CommitId> = tip.into_iter().collect();
-        let commit = self.store.commit(root, &parents, message)?;
+        let commit = self.store.commit(root, &parents, message, None)?;
         self.store.move_ref(name, commit, tip, message)?;
         Ok(commit)
     }
@@ -67,7 +67,7 @@ impl Writer<'_> {
         let components: Vec<&[u8]> = path.iter().map(|component| component.as_bytes()).collect();
         let root = self.put(root, &components, blob)?;
         let parents: Vec<CommitId> = tip.into_iter().collect();
-        let commit = self.store.commit(root, &parents, message)?;
+        let commit = self.store.commit(root, &parents, message, None)?;
         self.store.move_ref(name, commit, tip, message)?;
         Ok(commit)
     }
@@ -114,7 +114,7 @@ impl Writer<'_> {
         if root == our_root && self.reaches(ours, theirs)? {
             return Ok(ours);
         }
-        let commit = self.store.commit(root, &[theirs, ours], "Join notes")?;
+        let commit = self.store.commit(root, &[theirs, ours], "Join notes", None)?;
         self.store.move_ref(name, commit, Some(ours), "join notes")?;
         Ok(commit)
     }

@@ -14,7 +14,7 @@ use crate::repo::objects::Trusted;
 pub const EVIDENCE: [&str; 3] = ["evidence", "approvals", "reports"];
 
 /// How often a push of evidence is tried when somebody else was faster.
-const ATTEMPTS: usize = 6;
+const ATTEMPTS: u32 = 8;
 
 /// A remote of the user's repository.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ impl Remote {
     /// It cannot be told which.
     pub fn choose(git: &Git, named: Option<&str>) -> Result<Self> {
         if let Some(name) = named {
+            if git.ask(["remote", "get-url", "--", name])?.is_none() {
+                return Err(Error::new(ErrorKind::Usage, format!("there is no remote {name:?}"))
+                    .hint("git remote -v lists those that are there"));
+            }
             return Ok(Self { name: name.into() });
         }
         if let Some(branch) = git.branch()? {
@@ -80,15 +84,7 @@ impl Remote {
     pub fn fetch(&self, git: &Git) -> Result<()> {
         let heads = format!("+refs/heads/*:refs/remotes/{}/*", self.name);
         let notes = format!("+refs/notes/refgate/*:refs/refgate/{}/*", self.name);
-        git.run([
-            "fetch",
-            "--quiet",
-            "--prune",
-            "--no-write-fetch-head",
-            &self.name,
-            &heads,
-            &notes,
-        ])?;
+        self.fetch_refspecs(git, &["--prune"], &[&heads, &notes])?;
         // Which branch the server takes for its main one; servers without any answer with an error.
         git.ask(["remote", "set-head", &self.name, "--auto"])?;
         Ok(())
@@ -100,7 +96,25 @@ impl Remote {
     /// git cannot reach the server.
     pub fn fetch_evidence(&self, git: &Git) -> Result<()> {
         let notes = format!("+refs/notes/refgate/*:refs/refgate/{}/*", self.name);
-        git.run(["fetch", "--quiet", "--no-write-fetch-head", &self.name, &notes]).map(drop)
+        self.fetch_refspecs(git, &[], &[&notes])
+    }
+
+    fn fetch_refspecs(&self, git: &Git, options: &[&str], refspecs: &[&str]) -> Result<()> {
+        // Without --refmap= git would also do what is configured, such as +refs/notes/*:refs/notes/*,
+        // and throw away what was signed and not pushed yet.
+        let mut args = vec!["fetch", "--quiet", "--no-write-fetch-head", "--refmap="];
+        args.push("--recurse-submodules=no");
+        args.extend(options);
+        args.extend(["--", self.name.as_str()]);
+        args.extend(refspecs);
+        let outcome = git.outcome(args)?;
+        if outcome.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&outcome.stderr).trim_end().to_owned();
+        Err(Error::new(ErrorKind::Environment, said)
+            .while_(format!("fetching from {}", self.name))
+            .hint(format!("see whether git itself can: git fetch {}\nor use what was fetched before: --offline", self.name)))
     }
 
     /// Joins the evidence of the server into the user's own; returns the refs that the user has more of.
@@ -133,26 +147,43 @@ impl Remote {
         Ok(ahead)
     }
 
-    /// Pushes refs in one atomic push, together with all evidence that the server has not.
+    /// Pushes all evidence that the server has not.
     ///
     /// Evidence that somebody else pushed meanwhile is fetched and joined, and the push tried again.
     ///
     /// # Errors
-    /// The server refuses; what it says has been shown to the user.
-    pub fn push(&self, git: &Git, refspecs: &[String]) -> Result<Pushed> {
-        for _ in 0..ATTEMPTS {
-            self.fetch_evidence(git)?;
+    /// The server cannot be reached, or others are faster again and again.
+    pub fn push(&self, git: &Git) -> Result<Pushed> {
+        self.push_with(git, None)
+    }
+
+    /// Pushes a landing together with all evidence that the server has not, in one atomic push.
+    ///
+    /// # Errors
+    /// As [`Remote::push`].
+    pub fn land(&self, git: &Git, landing: &Landing) -> Result<Pushed> {
+        self.push_with(git, Some(landing))
+    }
+
+    fn push_with(&self, git: &Git, landing: Option<&Landing>) -> Result<Pushed> {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                std::thread::sleep(pause(attempt));
+            }
+            if let Some(landing) = landing {
+                self.fetch(git)?;
+                let now = self.tracking(&landing.onto).map(|name| value(git, &name)).transpose()?;
+                if now.flatten() != Some(landing.base) {
+                    return Ok(Pushed::Moved);
+                }
+            } else {
+                self.fetch_evidence(git)?;
+            }
             let ahead = self.join_evidence(git)?;
-            if refspecs.is_empty() && ahead.is_empty() {
+            if landing.is_none() && ahead.is_empty() {
                 return Ok(Pushed::NothingToDo);
             }
-            let mut args: Vec<String> = ["push", "--atomic", "--porcelain", &self.name]
-                .into_iter()
-                .map(Into::into)
-                .collect();
-            args.extend(refspecs.iter().cloned());
-            args.extend(ahead.iter().map(|name| format!("{name}:{name}")));
-            let outcome = git.outcome(&args)?;
+            let outcome = git.outcome(self.push_arguments(&ahead, landing))?;
             let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
             if outcome.status.success() {
                 return Ok(Pushed::Done { refs: ahead, said });
@@ -167,8 +198,40 @@ impl Remote {
             format!("somebody else was faster {ATTEMPTS} times"),
         )
         .while_(format!("pushing to {}", self.name))
-        .hint("try again"))
+        .hint("what you signed is in your clone; send it again: refgate attach --push"))
     }
+
+    /// Returns the arguments of one push; what the user has set for pushes of their own does not add to it.
+    fn push_arguments(&self, ahead: &[RefName], landing: Option<&Landing>) -> Vec<String> {
+        let mut args: Vec<String> = vec![
+            "-c".into(),
+            "push.followTags=false".into(),
+            "-c".into(),
+            format!("remote.{}.mirror=false", self.name),
+            "push".into(),
+            "--atomic".into(),
+            "--porcelain".into(),
+        ];
+        if landing.is_none() {
+            // A pre-push hook of the user is about branches.
+            args.extend(["--no-verify".into(), "--recurse-submodules=no".into()]);
+        }
+        args.extend(["--".into(), self.name.clone()]);
+        args.extend(landing.map(|landing| format!("{}:{}", landing.commit, landing.onto)));
+        args.extend(ahead.iter().map(|name| format!("{name}:{name}")));
+        args
+    }
+}
+
+/// A commit that is about to be pushed to a protected branch.
+#[derive(Clone, Debug)]
+pub struct Landing {
+    /// The commit.
+    pub commit: CommitId,
+    /// The branch of the server.
+    pub onto: RefName,
+    /// What the branch has to hold still: the commit was made and judged on top of it.
+    pub base: CommitId,
 }
 
 /// How a push ended.
@@ -176,6 +239,8 @@ impl Remote {
 pub enum Pushed {
     /// The server has everything already.
     NothingToDo,
+    /// The branch moved on before the push: what was prepared does not land on top of it any more.
+    Moved,
     /// The server took it.
     Done {
         /// The evidence refs that went along.
@@ -192,18 +257,27 @@ pub enum Pushed {
     },
 }
 
-/// Tells a race on an evidence ref, which is mended by fetching, from a refusal.
+/// Waits a little longer each time, and not as long as everybody else does.
+fn pause(attempt: u32) -> std::time::Duration {
+    let spread = u64::from(std::process::id() % 7) * 10;
+    std::time::Duration::from_millis(u64::from(attempt) * 60 + spread)
+}
+
+/// Tells a race for a ref, which is mended by fetching, from a refusal.
 fn somebody_was_faster(report: &str, said: &str) -> bool {
-    let race = [
-        "[rejected]",
+    const RACE: [&str; 8] = [
         "(fetch first)",
         "(non-fast-forward)",
+        "(stale info)",
         "cannot lock ref",
         "failed to update ref",
+        "incorrect old value",
+        "reference already exists",
         "[ref-moved]",
     ];
-    let refused = report.contains("pre-receive hook declined") && !said.contains("[ref-moved]");
-    !refused && race.iter().any(|sign| report.contains(sign) || said.contains(sign))
+    let shown = |sign: &str| report.contains(sign) || said.contains(sign);
+    let by_a_hook = report.contains("hook declined") && !said.contains("[ref-moved]");
+    !by_a_hook && RACE.iter().any(|sign| shown(sign))
 }
 
 /// Returns the commit that a ref holds.

@@ -37,8 +37,23 @@ pub enum SshKey {
     Agent(String),
 }
 
-/// The namespace of refgate's SSH signatures.
-const NAMESPACE: &str = "refgate";
+/// What is signed, which SSH signatures name as their namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Approvals and evidence.
+    Refgate,
+    /// Commits.
+    Git,
+}
+
+impl Purpose {
+    fn namespace(self) -> &'static str {
+        match self {
+            Self::Refgate => "refgate",
+            Self::Git => "git",
+        }
+    }
+}
 
 impl Signer {
     /// Returns the signer that the user's configuration names, or that signs with the key in `file`.
@@ -48,18 +63,20 @@ impl Signer {
     pub fn configured(git: &Git, file: Option<&Path>) -> Result<Self> {
         let key = git.config("user.signingKey")?;
         let ssh_program = || {
-            Ok::<_, Error>(git.config("gpg.ssh.program")?.unwrap_or_else(|| "ssh-keygen".into()))
+            let program = git.config_path("gpg.ssh.program")?;
+            Ok::<_, Error>(program.unwrap_or_else(|| "ssh-keygen".into()))
         };
         if let Some(file) = file {
-            return Ok(Self::Ssh { program: ssh_program()?, key: SshKey::File(file.into()) });
+            let file = git.dir.join(file);
+            return Ok(Self::Ssh { program: ssh_program()?, key: SshKey::File(file) });
         }
         let format = git.config("gpg.format")?.unwrap_or_else(|| "openpgp".into());
         match format.as_str() {
             "ssh" => Ok(Self::Ssh { program: ssh_program()?, key: ssh_key(git, key)? }),
             "openpgp" => {
-                let program = match git.config("gpg.openpgp.program")? {
+                let program = match git.config_path("gpg.openpgp.program")? {
                     Some(program) => Some(program),
-                    None => git.config("gpg.program")?,
+                    None => git.config_path("gpg.program")?,
                 };
                 let key = match key {
                     Some(key) => Some(key),
@@ -78,13 +95,36 @@ impl Signer {
         }
     }
 
-    /// Signs bytes; returns the signature without its armour.
+    /// Signs an approval or evidence; returns the signature without its armour.
     ///
     /// # Errors
     /// The program fails; what it says is in the error.
     pub fn sign(&self, payload: &[u8]) -> Result<(SignatureForm, Vec<u8>)> {
+        let armoured = self.armoured(Purpose::Refgate, payload)?;
+        let step = || "reading the signature".to_owned();
         match self {
-            Self::Ssh { program, key } => sign_ssh(program, key, payload),
+            Self::Ssh { .. } => {
+                let signature = dearmor_ssh(&armoured).during(ErrorKind::Environment, step)?;
+                Ok((SignatureForm::Ssh, signature))
+            }
+            Self::OpenPgp { .. } => {
+                let signature = dearmor_openpgp(&armoured).during(ErrorKind::Environment, step)?;
+                Ok((SignatureForm::OpenPgp, signature))
+            }
+        }
+    }
+
+    /// Signs a commit, as `git commit -S` does; returns the armoured signature.
+    ///
+    /// # Errors
+    /// As [`Signer::sign`].
+    pub fn sign_commit(&self, commit: &[u8]) -> Result<Vec<u8>> {
+        self.armoured(Purpose::Git, commit)
+    }
+
+    fn armoured(&self, purpose: Purpose, payload: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::Ssh { program, key } => sign_ssh(program, key, purpose, payload),
             Self::OpenPgp { program, key } => sign_openpgp(program, key.as_deref(), payload),
         }
     }
@@ -96,33 +136,56 @@ fn no_key() -> Error {
 }
 
 fn ssh_key(git: &Git, key: Option<String>) -> Result<SshKey> {
-    let literal = |key: &str| {
-        key.strip_prefix("key::")
-            .or_else(|| key.starts_with("ssh-").then_some(key))
-            .map(str::to_owned)
-    };
     if let Some(key) = key {
         return Ok(match literal(&key) {
             Some(key) => SshKey::Agent(key),
-            None => SshKey::File(git.config_path("user.signingKey")?.unwrap_or(key).into()),
+            // git signs at the top of the work tree, so a relative path is relative to that.
+            None => {
+                SshKey::File(git.top()?.join(git.config_path("user.signingKey")?.unwrap_or(key)))
+            }
         });
     }
     let Some(command) = git.config("gpg.ssh.defaultKeyCommand")? else { return Err(no_key()) };
-    let mut words = command.split_ascii_whitespace();
-    let program = words.next().ok_or_else(no_key)?;
+    let failed = |why: String| {
+        Error::new(ErrorKind::Environment, why)
+            .while_(format!("running gpg.ssh.defaultKeyCommand, {command}"))
+            .hint("it has to print a key such as key::ssh-ed25519 AAAA..., as ssh-add -L does")
+    };
+    let words = shlex::split(&command).filter(|words| !words.is_empty());
+    let words = words.ok_or_else(|| failed("its quotes do not match".into()))?;
+    let Some((program, words)) = words.split_first() else { return Err(no_key()) };
     let outcome = Run::new(program).args(words).in_dir(&git.dir).outcome()?;
     let output = String::from_utf8_lossy(&outcome.stdout).into_owned();
-    output.lines().next().and_then(literal).map(SshKey::Agent).ok_or_else(no_key)
+    output.lines().next().and_then(literal).map(SshKey::Agent).ok_or_else(|| {
+        failed(if outcome.status.success() {
+            "its first line is no SSH key".into()
+        } else {
+            String::from_utf8_lossy(&outcome.stderr).trim().to_owned()
+        })
+    })
 }
 
-fn sign_ssh(program: &str, key: &SshKey, payload: &[u8]) -> Result<(SignatureForm, Vec<u8>)> {
+/// Returns the public key that a value names itself, as git understands it.
+fn literal(key: &str) -> Option<String> {
+    key.strip_prefix("key::").or_else(|| key.starts_with("ssh-").then_some(key)).map(str::to_owned)
+}
+
+fn sign_ssh(program: &str, key: &SshKey, purpose: Purpose, payload: &[u8]) -> Result<Vec<u8>> {
     let step = || format!("signing with {program}");
     let dir = tempfile::tempdir().during(ErrorKind::Environment, step)?;
     let buffer = dir.path().join("payload");
     std::fs::write(&buffer, payload).during(ErrorKind::Environment, step)?;
-    let mut run = Run::new(program).args(["-Y", "sign", "-n", NAMESPACE]);
+    let mut run = Run::new(program).args(["-Y", "sign", "-n", purpose.namespace()]);
     run = match key {
-        SshKey::File(path) => run.args(["-f".as_ref(), path.as_os_str()]),
+        SshKey::File(path) => {
+            if !path.exists() {
+                let why = format!("there is no key {}", path.display());
+                return Err(Error::new(ErrorKind::Environment, why).while_(step()).hint(
+                    "name a key that is there: git config user.signingKey ~/.ssh/id_ed25519.pub",
+                ));
+            }
+            run.args(["-f".as_ref(), path.as_os_str()])
+        }
         SshKey::Agent(public) => {
             let file = dir.path().join("key.pub");
             std::fs::write(&file, format!("{public}\n")).during(ErrorKind::Environment, step)?;
@@ -131,19 +194,20 @@ fn sign_ssh(program: &str, key: &SshKey, payload: &[u8]) -> Result<(SignatureFor
     };
     let outcome = run.args([&buffer]).outcome()?;
     if !outcome.status.success() {
-        return Err(failed(&outcome.stderr).while_(step()));
+        let error = failed(&outcome.stderr).while_(step());
+        return Err(match key {
+            SshKey::File(_) => {
+                error.hint("check that git can sign with this key: git commit -S --allow-empty")
+            }
+            SshKey::Agent(_) => {
+                error.hint("check that the agent holds this key: ssh-add -L; add it: ssh-add FILE")
+            }
+        });
     }
-    let armoured =
-        std::fs::read(dir.path().join("payload.sig")).during(ErrorKind::Environment, step)?;
-    let signature = dearmor_ssh(&armoured).during(ErrorKind::Environment, step)?;
-    Ok((SignatureForm::Ssh, signature))
+    std::fs::read(dir.path().join("payload.sig")).during(ErrorKind::Environment, step)
 }
 
-fn sign_openpgp(
-    program: &str,
-    key: Option<&str>,
-    payload: &[u8],
-) -> Result<(SignatureForm, Vec<u8>)> {
+fn sign_openpgp(program: &str, key: Option<&str>, payload: &[u8]) -> Result<Vec<u8>> {
     let step = || format!("signing with {program}");
     let mut run = Run::new(program).args(["--status-fd=2", "-bsa"]);
     if let Some(key) = key {
@@ -155,10 +219,11 @@ fn sign_openpgp(
         .split(|b| *b == b'\n')
         .any(|line| line.starts_with(b"[GNUPG:] SIG_CREATED "));
     if !outcome.status.success() || !created {
-        return Err(failed(&outcome.stderr).while_(step()));
+        return Err(failed(&outcome.stderr).while_(step()).hint(
+            "check that gpg has the secret key: gpg --list-secret-keys; name it: git config user.signingKey KEY",
+        ));
     }
-    let signature = dearmor_openpgp(&outcome.stdout).during(ErrorKind::Environment, step)?;
-    Ok((SignatureForm::OpenPgp, signature))
+    Ok(outcome.stdout)
 }
 
 fn failed(stderr: &[u8]) -> Error {
@@ -169,7 +234,6 @@ fn failed(stderr: &[u8]) -> Error {
         .collect();
     Error::new(
         ErrorKind::Environment,
-        if said.is_empty() { "it made no signature".into() } else { said.join("; ") },
+        if said.is_empty() { "it made no signature".into() } else { said.join("\n") },
     )
-    .hint("check that git can sign with this key: git commit -S --allow-empty --dry-run")
 }

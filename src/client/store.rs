@@ -5,8 +5,10 @@
 
 use std::path::Path;
 
+use super::sign::Signer;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
-use crate::id::{CommitId, ObjectId, TreeId, parse_hex};
+use crate::exec::Run;
+use crate::id::{CommitId, HashKind, ObjectId, TreeId, parse_hex};
 use crate::refname::RefName;
 use crate::repo::fault::ObjectKind;
 use crate::repo::header::Ident;
@@ -45,13 +47,19 @@ impl Store {
             .ok_or_else(|| Error::new(ErrorKind::Internal, "libgit2 returned no id").while_(step()))
     }
 
-    /// Stores a commit of the user and returns its id.
+    /// Stores a commit of the user and returns its id; signs it if there is a signer.
     ///
     /// # Errors
-    /// Nobody is configured as the committer, or the commit cannot be written.
-    pub fn commit(&self, tree: TreeId, parents: &[CommitId], message: &str) -> Result<CommitId> {
+    /// Nobody is configured as the committer, or the commit cannot be signed or written.
+    pub fn commit(
+        &self,
+        tree: TreeId,
+        parents: &[CommitId],
+        message: &str,
+        signer: Option<&Signer>,
+    ) -> Result<CommitId> {
         let who = self.who()?;
-        self.write_commit(tree, parents, &who, &who, message)
+        self.write_commit(tree, parents, (&who, &who), message, signer)
     }
 
     /// Stores a commit of another author that the user commits, and returns its id.
@@ -64,53 +72,55 @@ impl Store {
         tree: TreeId,
         parents: &[CommitId],
         message: &str,
+        signer: Option<&Signer>,
     ) -> Result<CommitId> {
         let author =
             format!("{} <{}> {} +0000", plain(&author.name), plain(&author.email), author.seconds);
-        self.write_commit(tree, parents, &author, &self.who()?, message)
+        self.write_commit(tree, parents, (&author, &self.who()?), message, signer)
     }
 
     fn write_commit(
         &self,
         tree: TreeId,
         parents: &[CommitId],
-        author: &str,
-        committer: &str,
+        (author, committer): (&str, &str),
         message: &str,
+        signer: Option<&Signer>,
     ) -> Result<CommitId> {
         let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
-        let text = format!(
-            "tree {tree}\n{parents}author {author}\ncommitter {committer}\n\n{}\n",
-            message.trim_end()
-        );
+        let header = format!("tree {tree}\n{parents}author {author}\ncommitter {committer}\n");
+        let message = message.trim_end();
+        let text = format!("{header}\n{message}\n");
+        let Some(signer) = signer else {
+            return self.write(ObjectKind::Commit, text.as_bytes()).map(CommitId);
+        };
+        let signature = signer.sign_commit(text.as_bytes())?;
+        let signature = String::from_utf8_lossy(&signature).trim_end().replace('\n', "\n ");
+        let field = match tree.0.kind() {
+            HashKind::Sha1 => "gpgsig",
+            HashKind::Sha256 => "gpgsig-sha256",
+            _ => return Err(Error::new(ErrorKind::Internal, "an unknown object format")),
+        };
+        let text = format!("{header}{field} {signature}\n\n{message}\n");
         self.write(ObjectKind::Commit, text.as_bytes()).map(CommitId)
     }
 
-    /// Returns the user as the header of a commit names them.
+    /// Returns the user as the header of a commit names them, as git would.
     ///
     /// # Errors
     /// Nobody is configured.
     fn who(&self) -> Result<String> {
-        let signature = self.repository.signature().map_err(|_| {
-            Error::new(ErrorKind::Usage, "git does not know your name and email")
-                .hint("git config user.name \"Your Name\"; git config user.email you@example.org")
-        })?;
-        let plain =
-            |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(['<', '>', '\n', '\0'], "");
-        let time = signature.when();
-        let (sign, minutes) = if time.offset_minutes() < 0 {
-            ('-', -time.offset_minutes())
-        } else {
-            ('+', time.offset_minutes())
-        };
-        Ok(format!(
-            "{} <{}> {} {sign}{:02}{:02}",
-            plain(signature.name_bytes()),
-            plain(signature.email_bytes()),
-            time.seconds(),
-            minutes / 60,
-            minutes % 60
-        ))
+        let git_dir = self.repository.path();
+        let outcome = Run::new("git")
+            .args(["-c", "user.useConfigOnly=true", "--git-dir"])
+            .args([git_dir])
+            .args(["var", "GIT_COMMITTER_IDENT"])
+            .outcome()?;
+        if outcome.status.success() {
+            return Ok(String::from_utf8_lossy(&outcome.stdout).trim_end().to_owned());
+        }
+        Err(Error::new(ErrorKind::Usage, "git does not know your name and email")
+            .hint("git config user.name \"Your Name\"; git config user.email you@example.org"))
     }
 
     /// Moves a ref from what it held to something new, or creates it.

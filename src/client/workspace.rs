@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::git::Git;
 use super::remote::{Remote, value};
+use super::sign::Signer;
 use super::store::Store;
 use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,6 +44,14 @@ pub struct Workspace {
     pub now: Timestamp,
 }
 
+/// A revision that fetching has moved.
+pub struct Moved {
+    /// The revision as the user named it.
+    pub revision: String,
+    /// What it names now.
+    pub to: CommitId,
+}
+
 impl Workspace {
     /// Opens the clone that holds a directory, after fetching unless `offline`.
     ///
@@ -74,6 +83,27 @@ impl Workspace {
         let ask = Ask { trust_ref: &trust_ref, repository: named.as_ref(), limits: &limits, now };
         let snapshot = Rules::read(&objects, anchor, &ask)?.complete(&objects, &ask)?;
         Ok(Self { git, remote, layout, objects, trust_ref, anchor, snapshot, limits, now })
+    }
+
+    /// Opens the clone as [`Workspace::open`] does, with a commit as it was named before fetching.
+    ///
+    /// Whoever speaks about `origin/topic` means what they have read, and not what
+    /// fetching brings along while they speak.
+    ///
+    /// # Errors
+    /// As [`Workspace::open`], or the revision names no commit.
+    pub fn open_at(
+        dir: &Path,
+        (remote, offline): (Option<&str>, bool),
+        revision: &str,
+    ) -> Result<(Self, CommitId, Option<Moved>)> {
+        let before = Git::find(dir)?.commit(revision).ok();
+        let workspace = Self::open(dir, remote, offline)?;
+        let after = workspace.git.commit(revision);
+        let Some(before) = before else { return Ok((workspace, after?, None)) };
+        let moved = after.ok().filter(|after| *after != before);
+        let moved = moved.map(|to| Moved { revision: revision.to_owned(), to });
+        Ok((workspace, before, moved))
     }
 
     /// Opens the store that objects and refs are written to.
@@ -131,8 +161,12 @@ impl Workspace {
     /// The server has no such branch.
     pub fn tip(&self, name: &RefName) -> Result<CommitId> {
         self.on_server(name)?.ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("{} has no {name}", self.remote.name))
-                .hint("name a branch that is there: --onto BRANCH")
+            Error::new(ErrorKind::Usage, format!("{} has no {name}", self.remote.name)).hint(
+                format!(
+                    "git branch -r lists those of {}; name one: --onto BRANCH",
+                    self.remote.name
+                ),
+            )
         })
     }
 
@@ -151,15 +185,22 @@ impl Workspace {
     /// # Errors
     /// No email is configured, or it is on no list.
     pub fn me(&self) -> Result<&Principal> {
-        let email = self.git.config("user.email")?.ok_or_else(|| {
-            Error::new(ErrorKind::Usage, "git does not know your email")
-                .hint("git config user.email you@example.org")
-        })?;
+        let email = self.git.email()?;
         self.snapshot.policy.structure().by_email(&email).ok_or_else(|| {
             let file = crate::policy::structure::FILE;
             Error::new(ErrorKind::Usage, format!("{email} is not listed in {file} as of {}", self.anchor.short()))
-                .hint(format!("ask the maintainers to add you to {file}, or set another email: git config user.email"))
+                .hint(format!("ask the maintainers to add you to {file}, or use the address that it lists: git config user.email ADDRESS"))
         })
+    }
+
+    /// Returns what signs the user's commits, if they are to be signed: by the user's configuration or by the policy.
+    ///
+    /// # Errors
+    /// They are, and no key is configured.
+    pub fn commit_signer(&self) -> Result<Option<Signer>> {
+        let wanted = *self.snapshot.policy.config().review.signed_commits
+            || self.git.config_bool("commit.gpgSign")?;
+        wanted.then(|| Signer::configured(&self.git, None)).transpose()
     }
 
     /// Returns the server's repository as this clone knows it, for judging before a push.

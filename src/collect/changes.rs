@@ -4,6 +4,8 @@
 //! names the commit below them as its base, where approvals for them are found in
 //! notes, and always the whole push.
 
+mod earlier;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -271,6 +273,11 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
     }
 
     fn unit(&self, landings: Range<usize>) -> Result<Unit, Stop> {
+        self.unit_with(landings, Vec::new())
+    }
+
+    /// Returns a change with what was said about it, and with further statements that were found elsewhere.
+    fn unit_with(&self, landings: Range<usize>, further: Vec<Found>) -> Result<Unit, Stop> {
         let Scene { incoming, limits, deadline, .. } = *self.scene;
         let (base, base_tree) = self.below(landings.start);
         let (_, tree) = self.below(landings.end);
@@ -279,7 +286,7 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         let change = ChangeDigest::of(&raw);
         let held =
             Held { landings: landings.clone(), base, base_tree, tree, change, changed: &changed };
-        let statements = self.statements(&held, &raw)?;
+        let statements = self.statements(&held, &raw, further)?;
         let approvers: BTreeSet<PrincipalId> = statements.iter().filter_map(approver).collect();
         let contributors = self.contributors(landings.clone(), &approvers)?;
         let submodules = |changed: &&ChangedPath| {
@@ -306,7 +313,12 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
     }
 
     /// Finds and verifies what was said about a change.
-    fn statements(&self, held: &Held<'_>, raw: &[u8]) -> Result<Vec<StatementFact>, Stop> {
+    fn statements(
+        &self,
+        held: &Held<'_>,
+        raw: &[u8],
+        further: Vec<Found>,
+    ) -> Result<Vec<StatementFact>, Stop> {
         let Scene { incoming, limits, .. } = *self.scene;
         let mut found: Vec<Found> = Vec::new();
         let last = held.landings.end - 1;
@@ -322,6 +334,7 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                 found.push(trailer.clone());
             }
         }
+        found.extend(self.beside_trailers(held, &found)?);
         let id = blob_id(incoming.hash(), raw)?;
         if let Some(note) = self.approvals.lines(incoming, &id, limits)? {
             for (number, line) in note.lines {
@@ -333,6 +346,7 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                 found.push(self.read_note(place, &line, held.change));
             }
         }
+        found.extend(further);
         // The same signature in a trailer and in a note is one statement.
         let mut seen: BTreeSet<Vec<u8>> = BTreeSet::new();
         found.retain(|found| {
@@ -433,8 +447,6 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
         let Scene { incoming, limits, deadline, .. } = *self.scene;
         let statement = &signed.statement;
         let stale = Binding::Stale { change: statement.change };
-        let mut buffer = Vec::new();
-        let mut trees = Vec::new();
         for (what, id) in [("base", statement.base), ("head", statement.head)] {
             if incoming.header(&id.0)?.is_none() {
                 return Ok(Binding::Unverifiable(format!(
@@ -442,24 +454,16 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                     id.short()
                 )));
             }
-            match Ancestry::read(incoming, id, limits, &mut buffer) {
-                Ok(ancestry) => trees.push((id, ancestry.tree)),
-                Err(crate::repo::ReadError::Fault(_)) => return Ok(stale),
-                Err(error) => return Err(error.into()),
-            }
         }
         let (Some(base), Some(head), Some(below)) =
-            (trees.first().copied(), trees.get(1).copied(), held.base)
+            (self.with_tree(statement.base)?, self.with_tree(statement.head)?, held.base)
         else {
             return Ok(stale);
         };
-        let merger = Merger { incoming, limits, deadline };
-        let Merged::Clean(approved) = merger.commits(base, head)? else { return Ok(stale) };
-        let approved = changed_paths(incoming, base.1, approved, limits, deadline)?;
-        let digest = ChangeDigest::of(&diff::raw(&approved, ObjectId::null(incoming.hash())));
-        if digest != statement.change {
+        if self.version(base, head)?.is_none_or(|version| version.digest != statement.change) {
             return Ok(stale);
         }
+        let merger = Merger { incoming, limits, deadline };
         let Merged::Clean(replayed) = merger.commits((below, held.base_tree), head)? else {
             return Ok(stale);
         };

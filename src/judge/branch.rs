@@ -230,6 +230,9 @@ impl Judge<'_> {
         if !outcome.violations.is_empty() && changes.add_all_groups(&mut facts)? {
             outcome = review::evaluate(scene.policy, &facts, self.now);
         }
+        if !outcome.violations.is_empty() && changes.add_earlier(&mut facts)? {
+            outcome = review::evaluate(scene.policy, &facts, self.now);
+        }
         let mut outcomes = vec![outcome];
         let template = scene.policy.config().checklist.template.as_str();
         let changes_trust = facts

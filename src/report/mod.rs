@@ -2,6 +2,11 @@
 
 pub mod block;
 pub mod describe;
+pub mod github;
 pub mod json;
+pub mod junit;
+mod machine;
+pub mod outlook;
 pub mod remote;
+pub mod sarif;
 pub mod text;

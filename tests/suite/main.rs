@@ -12,6 +12,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod client_approve;
+mod client_check;
+mod client_land;
+mod client_signing;
 mod corpus;
 mod frugal;
 mod ground;
@@ -19,6 +23,8 @@ mod in_toto;
 mod policy_refs;
 mod push;
 mod setup;
+mod review_changes;
+mod review_people;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;

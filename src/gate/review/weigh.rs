@@ -51,7 +51,9 @@ pub(super) fn weigh(policy: &Policy, unit: &Unit, needs: &Needs, now: Timestamp)
                     Decision::Approval | Decision::Rejection if taken_back => {
                         (Standing::Withdrawn, None, None)
                     }
-                    Decision::Rejection => (rejection(policy, needs, verified, now), None, None),
+                    Decision::Rejection => {
+                        (rejection(policy, unit, needs, verified, now), None, None)
+                    }
                     Decision::Approval => {
                         approval(policy, unit, needs, verified, now, &mut heard, &already)
                     }
@@ -99,7 +101,24 @@ fn name(policy: &Policy, fact: &StatementFact) -> Foreign {
 /// An objection holds whether or not its author took part, and as long as its author may speak.
 ///
 /// It does not end with `until`: a veto that lapses by itself would only have to be waited out.
-fn rejection(policy: &Policy, needs: &Needs, verified: &Verified, now: Timestamp) -> Standing {
+/// It is about a change, wherever that lands; about another version only where approvals carry over as well.
+fn rejection(
+    policy: &Policy,
+    unit: &Unit,
+    needs: &Needs,
+    verified: &Verified,
+    now: Timestamp,
+) -> Standing {
+    let elsewhere = match verified.binding {
+        Binding::Exact | Binding::SameChange | Binding::Spent { .. } | Binding::Unverifiable(_) => {
+            false
+        }
+        Binding::Replay => !carries(policy, unit, &verified.binding),
+        Binding::Stale { .. } | Binding::Residual { .. } => true,
+    };
+    if elsewhere {
+        return Standing::Elsewhere(verified.binding.clone());
+    }
     let holds_role = needs.voice(policy, &verified.by, None, now).is_some();
     if holds_role {
         Standing::Rejects { reason: verified.reason.clone().unwrap_or_default() }

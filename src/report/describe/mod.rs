@@ -9,6 +9,8 @@ mod ref_guard;
 mod review;
 mod trust;
 
+pub use review::missing_line;
+
 use super::block::{Block, Hint, Level};
 use crate::evidence::change::CommitLabel;
 use crate::provenance::Source;

@@ -277,6 +277,14 @@ fn missing_text(missing: &Missing) -> String {
     }
 }
 
+/// Writes what is missing and who could give it, in one line.
+#[must_use]
+pub fn missing_line(missing: &Missing) -> String {
+    let (_, could) = missing_from(missing);
+    let could = if could.is_empty() { "nobody is left".to_owned() } else { names(could) };
+    format!("{}: {could}", missing_text(missing))
+}
+
 /// Names who could give what is missing; nothing if nobody is left.
 fn could_text(missing: &Missing) -> Option<String> {
     let (who, could) = missing_from(missing);

@@ -188,12 +188,32 @@ impl World {
         person
     }
 
+    /// Moves the server's main branch to a commit with these files, as nobody can by pushing.
+    pub fn main_moves(&self, files: &[(&str, &str)]) -> String {
+        let ada = self.person("ada");
+        ada.topic("elsewhere");
+        for (path, content) in files {
+            ada.write(path, content);
+        }
+        let commit = ada.commit("Something else");
+        ada.push(&["+elsewhere"]).accepted();
+        self.server_git(&["update-ref", "refs/heads/main", &commit]);
+        commit
+    }
+
     /// CI attests everything that the built-in policy asks for, on one commit, with clean reports.
     pub fn ci_passes(&self, commit: &str) {
         let ci = self.person("ci");
         ci.git(&["fetch", "-q", "origin"]);
         ci.refgate(&attach_clean(commit)).accepted();
     }
+}
+
+/// Rules under which main asks for approvals alone, with further lines for `[review]`.
+pub fn review_only(review: &str) -> String {
+    format!(
+        "{CONFIG}[[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n[review]\n{review}"
+    )
 }
 
 /// The arguments that attach a clean report of every kind, and push.
