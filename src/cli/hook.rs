@@ -16,8 +16,9 @@ use crate::exec::Run;
 use crate::judge::{Circumstances, Repository, judge};
 use crate::receive::Push;
 use crate::repo::layout::{Layout, read_bounded};
-use crate::repo::objects::Trusted;
+use crate::repo::objects::{Incoming, Trusted};
 use crate::repo::refs::Refs;
+use crate::repo::shallow;
 use crate::repo::view::View;
 use crate::report::remote;
 use crate::settings::{Settings, SettingsFile};
@@ -34,6 +35,9 @@ pub const CHAINED: &str = "refgate-chained";
 
 /// Settings beyond this size are none.
 const SETTINGS_BYTES: u64 = 1 << 20;
+
+/// A list of shallow commits beyond this size is refused.
+const SHALLOW_BYTES: u64 = 1 << 20;
 
 /// Runs a hook.
 #[must_use]
@@ -102,15 +106,15 @@ fn hook(args: &[OsString]) -> Result<Answer> {
             "error: the hook that was here before refgate refused the push (exit status {status})\n"
         )));
     }
-    let circumstances = Circumstances {
-        namespace: environment.namespace.clone(),
-        shallow: is_shallow(&environment),
-    };
     let repository = Repository {
         view: View::Server(Refs::new(&layout)),
         trusted: Trusted::open(&layout.objects_dir(), layout.hash)?,
         quarantine: quarantine(&environment, &layout),
         settings,
+    };
+    let circumstances = Circumstances {
+        namespace: environment.namespace.clone(),
+        shallow: is_shallow(&environment, &repository)?,
     };
     let verdict = judge(&push, &repository, &circumstances, crate::clock::now())?;
     log::info!(
@@ -149,9 +153,15 @@ fn quarantine(environment: &HookEnvironment, layout: &Layout) -> Option<PathBuf>
         .filter(|path| canonical(path) != canonical(&layout.objects_dir()))
 }
 
-fn is_shallow(environment: &HookEnvironment) -> bool {
-    let file = environment.shallow_file.as_ref();
-    file.is_some_and(|file| std::fs::metadata(file).map_or(true, |metadata| metadata.len() > 0))
+fn is_shallow(environment: &HookEnvironment, repository: &Repository) -> Result<bool> {
+    let Some(file) = &environment.shallow_file else { return Ok(false) };
+    let Some(list) = read_bounded(file, SHALLOW_BYTES)? else {
+        let what = format!("{}, the list of shallow commits, is missing", file.display());
+        return Err(Error::new(ErrorKind::Environment, what));
+    };
+    let Repository { trusted, quarantine, settings, .. } = repository;
+    let incoming = Incoming::open(quarantine.as_deref(), trusted)?;
+    shallow::cuts_history(&list, &incoming, &settings.limits)
 }
 
 /// Runs the hook that was here before refgate, with what git gave to ours; returns its exit status if it refuses.

@@ -14,6 +14,7 @@ pub mod notes;
 pub mod objects;
 pub mod range;
 pub mod refs;
+pub mod shallow;
 pub mod tag;
 pub mod tree;
 pub mod view;

@@ -16,10 +16,13 @@ mod corpus;
 mod ground;
 mod policy_refs;
 mod push;
+mod repositories;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;
 mod signature_ssh;
 mod signature_tools;
 mod support;
+mod threats_range;
+mod threats_refs;
 mod tidy;

@@ -1,6 +1,7 @@
 //! Repositories made by real git in a world of their own: no configuration of
 //! the user, fixed names and dates, nothing left behind.
 
+pub mod wire;
 pub mod world;
 
 use std::ffi::OsStr;

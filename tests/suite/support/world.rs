@@ -91,25 +91,30 @@ impl World {
     }
 
     pub fn with(config: &str, structure: &str) -> Self {
-        let world = Self::empty(&[]);
-        world.bootstrap(config, structure);
+        let world = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        let pattern = pattern(config, structure);
+        copy(&pattern, world.dir.path());
+        replace(&world.path("ada/.git/config"), Path::new(PLACE), world.dir.path());
         world
     }
 
     /// A server with the hook and the root of trust, and nothing pushed yet.
     pub fn empty(init: &[&str]) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let world = Self { dir };
-        copy_keys(&world.path("keys"));
+        let world = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        world.prepare(init);
+        world
+    }
+
+    fn prepare(&self, init: &[&str]) {
+        copy_keys(&self.path("keys"));
         run(command("git")
             .args(["init", "-q", "--bare", "-b", "main"])
             .args(init)
-            .arg(world.server()));
-        let root = world.fingerprint("ada");
-        let installed = world
-            .refgate(world.dir.path(), &["install", "--trust-root", &root, &text(&world.server())]);
+            .arg(self.server()));
+        let root = self.fingerprint("ada");
+        let installed = self
+            .refgate(self.dir.path(), &["install", "--trust-root", &root, &text(&self.server())]);
         assert!(installed.ok, "{installed}");
-        world
     }
 
     /// Ada makes the first push: people, rules, the release template and some files.
@@ -151,9 +156,38 @@ impl World {
         text_of(run(command("git").arg("-C").arg(self.server()).args(args)))
     }
 
-    /// All refs of the server with their values.
+    /// All refs of the server with their values, symbolic ones with what they name.
     pub fn refs(&self) -> String {
-        self.server_git(&["for-each-ref", "--format=%(refname) %(objectname)"])
+        self.server_git(&["for-each-ref", "--format=%(refname) %(objectname) %(symref)"])
+    }
+
+    /// Pushes something that must be refused for exactly these reasons, and moves no ref.
+    #[track_caller]
+    pub fn refuses(&self, codes: &[&str], push: impl FnOnce() -> Said) -> Said {
+        let before = self.refs();
+        let said = push();
+        said.refused(codes);
+        assert_eq!(self.refs(), before, "a refused push moved a ref\n{said}");
+        said
+    }
+
+    /// Pushes something that cannot be judged, which the message must say with these words, and moves no ref.
+    #[track_caller]
+    pub fn cannot_judge(&self, words: &[&str], push: impl FnOnce() -> Said) -> Said {
+        let before = self.refs();
+        let said = push();
+        assert!(!said.ok, "accepted:\n{said}");
+        assert!(
+            said.err.contains("error: refgate cannot judge this push, so it is refused"),
+            "{said}"
+        );
+        let joined = said.err.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>();
+        let joined = joined.join(" ");
+        for word in words {
+            assert!(joined.contains(word), "{word:?} is not in\n{said}");
+        }
+        assert_eq!(self.refs(), before, "a refused push moved a ref\n{said}");
+        said
     }
 
     pub fn fingerprint(&self, name: &str) -> String {
@@ -175,12 +209,18 @@ impl World {
     pub fn person(&self, name: &'static str) -> Person<'_> {
         let person = Person { world: self, name };
         if !person.dir().exists() {
-            run(command("git").args(["clone", "-q"]).arg(self.server()).arg(person.dir()));
-            person.git(&["config", "user.name", &display_name(name)]);
-            person.git(&["config", "user.email", &format!("{name}@example.org")]);
-            person.git(&["config", "gpg.format", "ssh"]);
-            person.git(&["config", "user.signingKey", &text(&self.path("keys").join(name))]);
-            person.git(&["config", "push.default", "upstream"]);
+            let mut clone = command("git");
+            clone.args(["clone", "-q"]);
+            for (key, value) in [
+                ("user.name", display_name(name)),
+                ("user.email", format!("{name}@example.org")),
+                ("gpg.format", "ssh".to_owned()),
+                ("user.signingKey", text(&self.path("keys").join(name))),
+                ("push.default", "upstream".to_owned()),
+            ] {
+                clone.arg("-c").arg(format!("{key}={value}"));
+            }
+            run(clone.arg(self.server()).arg(person.dir()));
             if self.on_server("refs/heads/main").is_none() {
                 person.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
             }
@@ -194,6 +234,46 @@ impl World {
         ci.git(&["fetch", "-q", "origin"]);
         ci.refgate(&attach_clean(commit)).accepted();
     }
+}
+
+/// Returns a world that was made once for these rules, to be copied: most tests begin in the same one.
+///
+/// It is kept among the files of the build, under a name that the built binary is part of.
+fn pattern(config: &str, structure: &str) -> PathBuf {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    let built = std::fs::metadata(env!("CARGO_BIN_EXE_refgate")).expect("the built binary");
+    (config, structure, built.len(), built.modified().ok()).hash(&mut hasher);
+    let patterns = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worlds");
+    std::fs::create_dir_all(&patterns).expect("made");
+    let pattern = patterns.join(format!("{:016x}", hasher.finish()));
+    if !pattern.exists() {
+        let made = World { dir: tempfile::tempdir_in(&patterns).expect("a directory") };
+        made.prepare(&[]);
+        made.bootstrap(config, structure);
+        // Ada's clone knows the server and her key by their paths.
+        let old = made.dir.path().to_owned();
+        replace(&made.path("ada/.git/config"), &old, Path::new(PLACE));
+        let made = made.dir.keep();
+        // Another test may have been faster; its world is as good as this one.
+        if std::fs::rename(&made, &pattern).is_err() {
+            std::fs::remove_dir_all(&made).expect("removed");
+        }
+    }
+    pattern
+}
+
+/// Stands for the directory of the world in a world that is kept to be copied.
+const PLACE: &str = "/the-world";
+
+fn replace(file: &Path, from: &Path, to: &Path) {
+    let content = std::fs::read_to_string(file).expect("a text file");
+    std::fs::write(file, content.replace(&text(from), &text(to))).expect("written");
+}
+
+/// Copies a directory with everything in it.
+fn copy(from: &Path, to: &Path) {
+    run(command("cp").arg("-a").arg(from.join(".")).arg(to));
 }
 
 /// The arguments that attach a clean report of every kind, and push.
@@ -258,6 +338,15 @@ impl Person<'_> {
 
     pub fn head(&self) -> String {
         self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Stores bytes as an object of any kind, checked by nobody, and returns its id.
+    pub fn raw_object(&self, kind: &str, bytes: &[u8]) -> String {
+        let path = self.world.path("raw-object");
+        std::fs::write(&path, bytes).expect("written");
+        let mut git = self.command();
+        git.args(["hash-object", "-t", kind, "-w", "--stdin", "--literally"]);
+        text_of(run(git.stdin(std::fs::File::open(&path).expect("opened"))))
     }
 
     /// Starts a topic from the server's main branch.
