@@ -23,6 +23,7 @@ mod signature_openpgp;
 mod signature_ssh;
 mod signature_tools;
 mod support;
+mod threats_evidence;
 mod threats_range;
 mod threats_refs;
 mod tidy;

@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use refgate::evidence::dsse::{Envelope, pre_authentication_encoding};
+use refgate::signature::dearmor_ssh;
+
 use super::{command, output, run};
 
 /// What a command printed and how it ended.
@@ -228,6 +231,31 @@ impl World {
         person
     }
 
+    /// A line of evidence as its signer wants it, whatever refgate itself would write.
+    pub fn evidence(&self, signer: &str, payload: &[u8]) -> String {
+        let signed = pre_authentication_encoding(payload);
+        let file = self.path("to-sign");
+        std::fs::write(&file, signed).expect("written");
+        let mut sign = command("ssh-keygen");
+        sign.args(["-q", "-Y", "sign", "-n", "refgate", "-f"]).arg(self.path("keys").join(signer));
+        run(sign.arg(&file));
+        let armoured = std::fs::read(self.path("to-sign.sig")).expect("a signature");
+        std::fs::remove_file(self.path("to-sign.sig")).expect("removed");
+        let signature = dearmor_ssh(&armoured).expect("armour");
+        Envelope { payload: payload.into(), signatures: vec![signature] }.to_line(signer)
+    }
+
+    /// Puts a note on the server past every hook, as if it had been there before refgate.
+    pub fn put_note(&self, notes: &str, object: &str, text: &str) {
+        let file = self.path("note");
+        std::fs::write(&file, text).expect("written");
+        let mut git = command("git");
+        git.arg("-C").arg(self.server());
+        git.args(["-c", "user.name=Old", "-c", "user.email=old@example.org", "notes"]);
+        git.args(["--ref", notes, "add", "-f", "-F"]).arg(&file).arg(object);
+        run(&mut git);
+    }
+
     /// CI attests everything that the built-in policy asks for, on one commit, with clean reports.
     pub fn ci_passes(&self, commit: &str) {
         let ci = self.person("ci");
@@ -369,6 +397,16 @@ impl Person<'_> {
         let commit = self.commit(&format!("Change {name}"));
         self.push(&[&format!("+{name}")]).accepted();
         commit
+    }
+
+    /// Writes a note in the clone, after fetching what the server has.
+    pub fn note(&self, notes: &str, object: &str, text: &str) {
+        let refspec = format!("+refs/notes/{notes}:refs/notes/{notes}");
+        self.try_git(&["fetch", "-q", "origin", &refspec]);
+        let file = self.world.path(&format!("note-of-{}", self.name));
+        std::fs::write(&file, text).expect("written");
+        let file = file.to_string_lossy().into_owned();
+        self.git(&["notes", "--ref", notes, "add", "-f", "-F", &file, object]);
     }
 
     /// Fetches, and approves a commit onto main.
