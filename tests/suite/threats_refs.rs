@@ -184,7 +184,7 @@ fn t10_t11_lines_that_no_git_writes() {
         &good.replace(&main, &"a".repeat(64)).replace(&evil, &"b".repeat(64)),
         &long,
     ] {
-        let said = hook(&world, input);
+        let said: Said = output(&mut world.hook("pre-receive", input)).into();
         let refused = said.code == Some(2) || !said.codes().is_empty();
         assert!(refused && said.code != Some(0), "{input:.100}\n{said}");
         assert!(said.err.lines().all(|line| line.len() < 120), "{said}");
@@ -194,19 +194,6 @@ fn t10_t11_lines_that_no_git_writes() {
     world.cannot_judge(&["ref update 1 is not \"old new ref\""], || {
         send(&world, &[(ZERO, &evil, &name), (&main, &evil, "refs/heads/main")])
     });
-}
-
-/// Starts the hook as git does, with any bytes on its standard input.
-fn hook(world: &World, input: &str) -> Said {
-    let path = world.path("stdin");
-    std::fs::write(&path, input).expect("written");
-    let mut refgate = world.refgate_command();
-    refgate
-        .args(["hook", "pre-receive"])
-        .current_dir(world.server())
-        .env("GIT_DIR", ".")
-        .stdin(std::fs::File::open(&path).expect("opened"));
-    output(&mut refgate).into()
 }
 
 #[test]

@@ -208,6 +208,17 @@ impl World {
         refgate
     }
 
+    /// The hook of the server as git starts it, with any bytes on its standard input.
+    pub fn hook(&self, name: &str, input: &str) -> Command {
+        let path = self.path("stdin");
+        std::fs::write(&path, input).expect("written");
+        let mut hook = command(self.server().join("hooks").join(name));
+        hook.current_dir(self.server())
+            .env("GIT_DIR", ".")
+            .stdin(std::fs::File::open(&path).expect("opened"));
+        hook
+    }
+
     /// Returns somebody, with a clone that is made when they first need it.
     pub fn person(&self, name: &'static str) -> Person<'_> {
         let person = Person { world: self, name };
