@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
 use crate::env::HookEnvironment;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
 use crate::judge::{Circumstances, Repository, judge};
 use crate::receive::Push;
@@ -122,7 +122,8 @@ fn hook(args: &[OsString]) -> Result<Answer> {
         verdict.id,
         if verdict.is_accepted() { "accepted" } else { "refused" }
     );
-    let text = remote::verdict(&verdict);
+    let options = remote::Options { each_ref_alone: name == "update", ..Default::default() };
+    let text = remote::verdict_with(&verdict, options);
     Ok(match verdict.into_accepted() {
         Some(accepted) => Answer::Accepted(accepted),
         None => Answer::Refused(text),
@@ -173,7 +174,13 @@ fn chained(
 ) -> Result<Option<i32>> {
     use std::os::unix::fs::PermissionsExt as _;
     let program = layout.common_dir.join("hooks").join(CHAINED).join(name);
-    let Ok(metadata) = std::fs::metadata(&program) else { return Ok(None) };
+    let step = || format!("looking for the hook in {}", program.display());
+    match program.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        found => found.during(ErrorKind::Environment, step)?,
+    };
+    // A link whose target has gone is a check that was made and is made no longer.
+    let metadata = std::fs::metadata(&program).during(ErrorKind::Environment, step)?;
     if metadata.permissions().mode() & 0o111 == 0 {
         return Ok(None);
     }
@@ -198,7 +205,7 @@ fn say(text: &str) {
 
 /// A broken invariant refuses the push with one clean line, and not with a backtrace of the server.
 #[expect(clippy::exit, reason = "a panic must not run on into code that does not expect it")]
-fn report_panics() {
+pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         log::error!("panic: {panic}");
         let place = panic

@@ -24,6 +24,7 @@ mod signature_ssh;
 mod signature_tools;
 mod support;
 mod threats_evidence;
+mod threats_failure;
 mod threats_policy;
 mod threats_range;
 mod threats_refs;

@@ -146,20 +146,36 @@ fn t80_t84_t86_evidence_of_others_about_others_or_of_yesteryear() {
     // The payload of one envelope under the signature of another.
     let spliced = splice(&other, &tampered);
     let cases: Vec<(&str, String, &str)> = vec![
-        ("nothing", "\n".into(), "missing"),
-        ("no JSON", "scanned, all fine\n".into(), "malformed"),
-        ("T80 about another commit", world.evidence("ci", &sast(&main, ago(0))), "wrong-subject"),
-        ("T80 spliced", spliced, "untrusted"),
-        ("T84 by the author", world.evidence("dana", &sast(&commit, ago(0))), "untrusted"),
-        ("T84 by a maintainer", world.evidence("ben", &sast(&commit, ago(0))), "untrusted"),
-        ("T84 by nobody", world.evidence("mallory", &sast(&commit, ago(0))), "untrusted"),
-        ("T86 of last month", world.evidence("ci", &sast(&commit, ago(40))), "stale"),
-        ("T89 of tomorrow", world.evidence("ci", &sast(&commit, ago(-2))), "stale"),
+        ("nothing", "\n".into(), "scan-evidence-missing"),
+        ("no JSON", "scanned, all fine\n".into(), "scan-evidence-malformed"),
+        (
+            "T80 about another commit",
+            world.evidence("ci", &sast(&main, ago(0))),
+            "scan-evidence-wrong-subject",
+        ),
+        ("T80 spliced", spliced, "scan-evidence-untrusted"),
+        (
+            "T84 by the author",
+            world.evidence("dana", &sast(&commit, ago(0))),
+            "scan-evidence-untrusted",
+        ),
+        (
+            "T84 by a maintainer",
+            world.evidence("ben", &sast(&commit, ago(0))),
+            "scan-evidence-untrusted",
+        ),
+        (
+            "T84 by nobody",
+            world.evidence("mallory", &sast(&commit, ago(0))),
+            "scan-evidence-untrusted",
+        ),
+        ("T86 of last month", world.evidence("ci", &sast(&commit, ago(40))), "scan-evidence-stale"),
+        ("T89 of tomorrow", world.evidence("ci", &sast(&commit, ago(-2))), "scan-evidence-stale"),
     ];
-    for (what, note, sort) in cases {
+    for (what, note, code) in cases {
         world.put_note(EVIDENCE, &commit, &note);
         let said = dana.push(&["topic:scans"]);
-        assert_eq!(said.codes(), [format!("scan-evidence-{sort}")], "{what}\n{said}");
+        assert_eq!(said.codes(), [code], "{what}\n{said}");
     }
     for (payload, signer, code) in [
         (unit(&main, ago(0)), "ci", "tests-evidence-wrong-subject"),
