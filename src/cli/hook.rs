@@ -11,13 +11,14 @@ use std::process::ExitCode;
 
 use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
 use crate::env::HookEnvironment;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
 use crate::judge::{Circumstances, Repository, judge};
 use crate::receive::Push;
 use crate::repo::layout::{Layout, read_bounded};
-use crate::repo::objects::Trusted;
+use crate::repo::objects::{Incoming, Trusted};
 use crate::repo::refs::Refs;
+use crate::repo::shallow;
 use crate::repo::view::View;
 use crate::report::remote;
 use crate::settings::{Settings, SettingsFile};
@@ -34,6 +35,9 @@ pub const CHAINED: &str = "refgate-chained";
 
 /// Settings beyond this size are none.
 const SETTINGS_BYTES: u64 = 1 << 20;
+
+/// A list of shallow commits beyond this size is refused.
+const SHALLOW_BYTES: u64 = 1 << 20;
 
 /// Runs a hook.
 #[must_use]
@@ -102,15 +106,15 @@ fn hook(args: &[OsString]) -> Result<Answer> {
             "error: the hook that was here before refgate refused the push (exit status {status})\n"
         )));
     }
-    let circumstances = Circumstances {
-        namespace: environment.namespace.clone(),
-        shallow: is_shallow(&environment),
-    };
     let repository = Repository {
         view: View::Server(Refs::new(&layout)),
         trusted: Trusted::open(&layout.objects_dir(), layout.hash)?,
         quarantine: quarantine(&environment, &layout),
         settings,
+    };
+    let circumstances = Circumstances {
+        namespace: environment.namespace.clone(),
+        shallow: is_shallow(&environment, &repository)?,
     };
     let verdict = judge(&push, &repository, &circumstances, crate::clock::now())?;
     log::info!(
@@ -118,7 +122,8 @@ fn hook(args: &[OsString]) -> Result<Answer> {
         verdict.id,
         if verdict.is_accepted() { "accepted" } else { "refused" }
     );
-    let text = remote::verdict(&verdict);
+    let options = remote::Options { each_ref_alone: name == "update", ..Default::default() };
+    let text = remote::verdict_with(&verdict, options);
     Ok(match verdict.into_accepted() {
         Some(accepted) => Answer::Accepted(accepted),
         None => Answer::Refused(text),
@@ -149,9 +154,15 @@ fn quarantine(environment: &HookEnvironment, layout: &Layout) -> Option<PathBuf>
         .filter(|path| canonical(path) != canonical(&layout.objects_dir()))
 }
 
-fn is_shallow(environment: &HookEnvironment) -> bool {
-    let file = environment.shallow_file.as_ref();
-    file.is_some_and(|file| std::fs::metadata(file).map_or(true, |metadata| metadata.len() > 0))
+fn is_shallow(environment: &HookEnvironment, repository: &Repository) -> Result<bool> {
+    let Some(file) = &environment.shallow_file else { return Ok(false) };
+    let Some(list) = read_bounded(file, SHALLOW_BYTES)? else {
+        let what = format!("{}, the list of shallow commits, is missing", file.display());
+        return Err(Error::new(ErrorKind::Environment, what));
+    };
+    let Repository { trusted, quarantine, settings, .. } = repository;
+    let incoming = Incoming::open(quarantine.as_deref(), trusted)?;
+    shallow::cuts_history(&list, &incoming, &settings.limits)
 }
 
 /// Runs the hook that was here before refgate, with what git gave to ours; returns its exit status if it refuses.
@@ -163,7 +174,13 @@ fn chained(
 ) -> Result<Option<i32>> {
     use std::os::unix::fs::PermissionsExt as _;
     let program = layout.common_dir.join("hooks").join(CHAINED).join(name);
-    let Ok(metadata) = std::fs::metadata(&program) else { return Ok(None) };
+    let step = || format!("looking for the hook in {}", program.display());
+    match program.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        found => found.during(ErrorKind::Environment, step)?,
+    };
+    // A link whose target has gone is a check that was made and is made no longer.
+    let metadata = std::fs::metadata(&program).during(ErrorKind::Environment, step)?;
     if metadata.permissions().mode() & 0o111 == 0 {
         return Ok(None);
     }
@@ -188,7 +205,7 @@ fn say(text: &str) {
 
 /// A broken invariant refuses the push with one clean line, and not with a backtrace of the server.
 #[expect(clippy::exit, reason = "a panic must not run on into code that does not expect it")]
-fn report_panics() {
+pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         log::error!("panic: {panic}");
         let place = panic

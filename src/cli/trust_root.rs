@@ -13,7 +13,7 @@ use crate::repo::objects::Trusted;
 use crate::repo::refs::Refs;
 use crate::repo::view::View;
 use crate::signature::key::KeyRef;
-use crate::snapshot::{self, Ask};
+use crate::snapshot::{Ask, Rules};
 
 /// The line by which `uninstall` knows what `install` wrote.
 const MARK: &str = "# Written by \"refgate install\", removed by \"refgate uninstall\".\n";
@@ -135,8 +135,12 @@ pub(super) fn advise(layout: &Layout, path: &Path, out: &mut Output) -> Result<(
                 limits: &settings.limits,
                 now: crate::clock::now(),
             };
-            if snapshot::has_people(&objects, CommitId(tip), &ask)? {
-                return Ok(());
+            match Rules::find(&objects, CommitId(tip), &ask) {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(()),
+                // Rules that are there and wrong are what the hook and policy check report.
+                Err(error) if error.kind() == ErrorKind::Policy => return Ok(()),
+                Err(error) => return Err(error),
             }
             format!("{trust_ref} has no {} yet", structure::FILE)
         }

@@ -20,14 +20,13 @@ pub struct Chain {
     pub commits: Vec<BTreeSet<CommitId>>,
 }
 
-/// Follows first parents from the new tip down to the old one, or for a new
-/// branch down to what other protected branches have.
+/// Follows first parents from the new tip down to the old one.
 ///
 /// # Errors
-/// The old tip is not on the chain, or the new branch has nothing in common with any protected one.
+/// The old tip is not on the chain.
 pub fn follow(
     scene: &Scene<'_, '_>,
-    old: Option<CommitId>,
+    old: CommitId,
     new: CommitId,
     range: &Range,
 ) -> Result<Chain, Stop> {
@@ -35,7 +34,7 @@ pub fn follow(
     let mut next = Some(new);
     let base = loop {
         let Some(id) = next else { break None };
-        if Some(id) == old || (old.is_none() && !range.commits.contains_key(&id)) {
+        if id == old {
             break Some(id);
         }
         scene.deadline.check()?;
@@ -62,23 +61,19 @@ pub fn follow(
 
 /// Says why the chain does not end where it should.
 fn astray(
-    old: Option<CommitId>,
+    old: CommitId,
     new: CommitId,
     range: &Range,
     too_long: bool,
     scene: &Scene<'_, '_>,
 ) -> Stop {
-    let violation = match old {
-        None => RefViolation::Unrelated,
-        Some(_) if too_long => RefViolation::TooManyCommits { limit: scene.limits.commits },
-        Some(old) => {
-            let is_parent = range.commits.values().any(|commit| commit.parents.contains(&old));
-            if is_parent || range.known.contains(&old) {
-                RefViolation::NotFirstParent { old, new }
-            } else {
-                RefViolation::NotFastForward { old, new }
-            }
-        }
+    let is_parent = || range.commits.values().any(|commit| commit.parents.contains(&old));
+    let violation = if too_long {
+        RefViolation::TooManyCommits { limit: scene.limits.commits }
+    } else if range.known.contains(&old) || is_parent() {
+        RefViolation::NotFirstParent { old, new }
+    } else {
+        RefViolation::NotFastForward { old, new }
     };
     Violation::from(violation).into()
 }

@@ -14,11 +14,11 @@ pub mod release;
 pub mod statements;
 
 use crate::clock::{Deadline, Timestamp};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::repo::ReadError;
-use crate::repo::fault::Fault;
+use crate::repo::fault::{Fault, Problem};
 use crate::repo::objects::{Incoming, Trusted};
 use crate::repo::range::RangeError;
 use crate::signature::KeyRing;
@@ -65,10 +65,22 @@ impl From<Error> for Stop {
 }
 
 impl From<Fault> for Stop {
+    /// git takes no push that leaves an object out (`receive-pack` checks that all it names are
+    /// connected), so that an object is missing is a fault of the repository.
     fn from(fault: Fault) -> Self {
-        Violation::from(RefViolation::ObjectFaulty { fault }).into()
+        match fault.problem {
+            Problem::Missing => {
+                Error::new(ErrorKind::Repository, fault.to_string()).hint(DAMAGED).into()
+            }
+            Problem::IsA(_) | Problem::TooLarge { .. } | Problem::Malformed(_) => {
+                Violation::from(RefViolation::ObjectFaulty { fault }).into()
+            }
+        }
     }
 }
+
+const DAMAGED: &str =
+    "the repository may be damaged, which this tells: git fsck --connectivity-only";
 
 impl From<ReadError> for Stop {
     fn from(error: ReadError) -> Self {

@@ -130,18 +130,22 @@ impl Judge<'_> {
     ) -> Result<Laid, Stop> {
         let Scene { incoming, trusted, limits, deadline, policy, .. } = *scene;
         let collect = Collect { incoming, trusted, limits, deadline };
-        let old = match from {
-            From::Tip(old) => old,
-            From::Root(root) => Some(root),
-        };
+        let stop = |error| scene.range_stop(error);
         let others = || self.other_tips(policy.config(), namespace, name, gates);
-        let range = collect.range(new, old, others).map_err(|error| scene.range_stop(error))?;
-        let chain = chain::follow(scene, old, new, &range)?;
-        if chain.landings.iter().all(|landing| range.commits.contains_key(&landing.id)) {
+        let old = match from {
+            From::Tip(Some(old)) | From::Root(old) => old,
+            // A new branch goes on from what another one with these gates has been.
+            From::Tip(None) => collect
+                .fork_point(new, &others()?)
+                .map_err(stop)?
+                .ok_or_else(|| Violation::from(RefViolation::Unrelated))?,
+        };
+        let range = collect.range(new, Some(old), others).map_err(stop)?;
+        if !range.passed_elsewhere {
+            let chain = chain::follow(scene, old, new, &range)?;
             return Ok(Laid { new: range, all: None, chain });
         }
-        let all =
-            collect.range(new, old, || Ok(Vec::new())).map_err(|error| scene.range_stop(error))?;
+        let all = collect.range(new, Some(old), || Ok(Vec::new())).map_err(stop)?;
         let chain = chain::follow(scene, old, new, &all)?;
         Ok(Laid { new: range, all: Some(all), chain })
     }

@@ -52,7 +52,7 @@ pub struct Repository {
 pub struct Circumstances {
     /// The namespace that the pusher sees.
     pub namespace: Option<Vec<u8>>,
-    /// Whether the push comes from a shallow clone.
+    /// Whether the push comes from a shallow clone and lacks history that the server lacks too.
     pub shallow: bool,
 }
 
@@ -153,7 +153,9 @@ impl<'r> Judge<'r> {
             })?),
             None => None,
         };
-        self.repository.view.trust_ref(named.as_ref())
+        let name = self.repository.view.trust_ref(named.as_ref())?;
+        // Where it is an alias, whoever may move its target may move it: the rules have to protect that.
+        Ok(self.repository.view.resolve(&name)?.target)
     }
 
     /// Returns the commit that the trust ref holds now.

@@ -12,7 +12,7 @@ use crate::id::ObjectId;
 use crate::policy::config::Config;
 use crate::policy::gates::Gates;
 use crate::receive::{Name, Push, RefUpdate};
-use crate::refname::RefName;
+use crate::refname::{EVIDENCE_PREFIX, RefName};
 use crate::repo::view::View;
 use crate::report::text::Foreign;
 use crate::verdict::{Outcome, RefJudgement};
@@ -127,6 +127,9 @@ fn resolve_one(update: &RefUpdate, view: &View, circumstances: &Circumstances) -
     } else if named.inner.is_evidence() != sent_inner.is_evidence() {
         let target = named.inner.clone();
         named.refuse(RefViolation::Alias { target });
+    } else if [&sent_inner, &named.inner].iter().any(|name| pretends_to_be_evidence(name)) {
+        let pattern = format!("{}*", String::from_utf8_lossy(EVIDENCE_PREFIX));
+        named.refuse(RefViolation::Spelling { pattern });
     } else if circumstances.shallow {
         named.refuse(RefViolation::Shallow);
     }
@@ -136,6 +139,11 @@ fn resolve_one(update: &RefUpdate, view: &View, circumstances: &Circumstances) -
 fn is_replace(name: &RefName) -> bool {
     let folded = name.as_bytes().to_ascii_lowercase();
     folded.starts_with(b"refs/replace/")
+}
+
+fn pretends_to_be_evidence(name: &RefName) -> bool {
+    let folded = name.as_bytes().to_ascii_lowercase();
+    folded.starts_with(EVIDENCE_PREFIX) && !name.is_evidence()
 }
 
 /// Refuses refs that one push names twice, whether by alias or by a spelling that a file system folds.
@@ -169,7 +177,15 @@ pub(super) fn protect(named: &mut Named, config: &Config, view: &View) -> Result
         named.refuse(RefViolation::Alias { target });
         return Ok(());
     }
-    let Some(gates) = gates else { return refuse_pretenders(named, config, view) };
+    let Some(gates) = gates else {
+        if named.judgement.old.is_some()
+            && let Some(alias) = protected_alias(named, config, view)?
+        {
+            named.refuse(RefViolation::Alias { target: alias });
+            return Ok(());
+        }
+        return refuse_pretenders(named, config, view);
+    };
     if !is_readable(named.inner.as_bytes()) {
         let name = Foreign::from(named.inner.as_bytes());
         named.refuse(RefViolation::NameUnfit { name });
@@ -178,6 +194,27 @@ pub(super) fn protect(named: &mut Named, config: &Config, view: &View) -> Result
     named.judgement.required = gates;
     named.subject = if named.inner.is_tag() { Subject::Tag(gates) } else { Subject::Branch(gates) };
     Ok(())
+}
+
+/// Returns a protected ref that is an alias of this one, which would move with it.
+///
+/// Only names that rules spell out are looked at: listing what a pattern matches would make
+/// every push to an unprotected branch pay for it.
+fn protected_alias(named: &Named, config: &Config, view: &View) -> Result<Option<RefName>> {
+    let full = [named.namespace.as_slice(), named.inner.as_bytes()].concat();
+    for pattern in config.protect.iter().flat_map(|rule| &rule.refs) {
+        let text = pattern.to_string();
+        if pattern.literal_prefix() != text {
+            continue;
+        }
+        let name = RefName::parse(&[named.namespace.as_slice(), text.as_bytes()].concat());
+        if let Some(name) = name
+            && view.resolve(&name)?.target.as_bytes() == full
+        {
+            return Ok(Some(name.without_namespace()));
+        }
+    }
+    Ok(None)
 }
 
 /// Protected names are printable ASCII: others can look like them (T09, T14).

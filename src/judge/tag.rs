@@ -95,7 +95,7 @@ impl Judge<'_> {
         Ok(outcomes)
     }
 
-    /// Returns a protected branch that has the tagged commit, by what the server has or by what this push lands.
+    /// Returns a protected branch that was at the tagged commit, by what the server has or by what this push lands.
     fn branch_of(
         &self,
         scene: &Scene<'_, '_>,
@@ -127,13 +127,14 @@ impl Judge<'_> {
                 }
             }
         }
-        if let Some((name, _)) = branches.iter().find(|(_, tip)| *tip == commit) {
-            return Ok(name.clone());
-        }
         let Scene { incoming, trusted, limits, deadline, .. } = *scene;
         let collect = Collect { incoming, trusted, limits, deadline };
+        // The tip of a branch costs nothing to find; what lies behind one does.
+        branches.sort_by_key(|(_, tip)| *tip != commit);
         for (name, tip) in &branches {
-            if collect.reaches(*tip, commit).map_err(|error| scene.range_stop(error))? {
+            let fork =
+                collect.fork_point(commit, &[*tip]).map_err(|error| scene.range_stop(error))?;
+            if fork == Some(commit) {
                 return Ok(name.clone());
             }
         }

@@ -15,6 +15,7 @@ pub mod objects;
 pub mod range;
 pub mod refs;
 mod store;
+pub mod shallow;
 pub mod tag;
 pub mod tree;
 pub mod view;

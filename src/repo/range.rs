@@ -37,6 +37,8 @@ pub struct Range {
     pub commits: BTreeMap<CommitId, Commit>,
     /// Commits that the old tip reaches and the push builds on.
     pub known: BTreeSet<CommitId>,
+    /// Whether commits were left out because other tips than the old one reach them.
+    pub passed_elsewhere: bool,
 }
 
 /// Why the commits of an update could not be collected.
@@ -89,7 +91,9 @@ impl Collect<'_, '_> {
             let mut hidden = others()?;
             if !hidden.is_empty() {
                 hidden.extend(old);
+                let new = edge.len();
                 edge = self.still_new(edge, &hidden, &mut BTreeSet::new())?;
+                range.passed_elsewhere = edge.len() < new;
             } else if old.is_none() {
                 edge = self.still_new(edge, &[], &mut BTreeSet::new())?;
             }
@@ -112,6 +116,44 @@ impl Collect<'_, '_> {
         let mut reached = BTreeSet::new();
         self.still_new(BTreeSet::from([ancestor]), &[tip], &mut reached)?;
         Ok(reached.contains(&ancestor))
+    }
+
+    /// Returns the first commit on the first-parent chain of `new` that one of `tips` has on its own.
+    ///
+    /// What a branch passed on by first parents is what landings left behind; a commit that came in
+    /// as part of a merge was never reviewed as a state of the branch.
+    ///
+    /// # Errors
+    /// An object is at fault, or the time is over.
+    pub fn fork_point(
+        &self,
+        new: CommitId,
+        tips: &[CommitId],
+    ) -> Result<Option<CommitId>, RangeError> {
+        let mut buffer = Vec::new();
+        let mut seen: [BTreeSet<CommitId>; 2] = Default::default();
+        // Newest first, so that little more is read than what lies above the fork.
+        let mut queue = BinaryHeap::new();
+        let starts = tips.iter().map(|tip| (*tip, 0)).chain([(new, 1)]);
+        let mut next: Vec<(CommitId, usize)> = starts.collect();
+        loop {
+            for (id, side) in next.drain(..) {
+                let [of_tips, of_new] = &mut seen;
+                let (own, other) = if side == 0 { (of_tips, of_new) } else { (of_new, of_tips) };
+                if other.contains(&id) {
+                    return Ok(Some(id));
+                }
+                if own.insert(id) {
+                    self.deadline.check()?;
+                    let ancestry = Ancestry::read(self.incoming, id, self.limits, &mut buffer)?;
+                    queue.push((ancestry.seconds, ancestry.parents.first().copied(), side));
+                }
+            }
+            match queue.pop() {
+                Some((_, parent, side)) => next.extend(parent.map(|parent| (parent, side))),
+                None => return Ok(None),
+            }
+        }
     }
 
     /// Takes what the repository had not, and returns where that ends.

@@ -17,11 +17,13 @@ pub struct Options {
     pub shown: usize,
     /// Lines of the whole report; the rest is counted.
     pub lines: usize,
+    /// Whether git asks about each ref alone, as it asks the `update` hook.
+    pub each_ref_alone: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shown: super::describe::SHOWN, lines: 400 }
+        Self { shown: super::describe::SHOWN, lines: 400, each_ref_alone: false }
     }
 }
 
@@ -29,7 +31,7 @@ impl Options {
     /// Shows all that the verdict holds.
     #[must_use]
     pub fn everything() -> Self {
-        Self { shown: usize::MAX / 8, lines: usize::MAX }
+        Self { shown: usize::MAX / 8, lines: usize::MAX, each_ref_alone: false }
     }
 }
 
@@ -71,11 +73,19 @@ pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
         if refs == 1 { "ref" } else { "refs" },
         verdict.id
     ));
+    let rests_on_notes =
+        |code: &&str| ["scan-", "tests-", "review-"].iter().any(|gate| code.starts_with(gate));
+    if options.each_ref_alone && codes.iter().any(rests_on_notes) {
+        lines.extend(Hint::Say(EACH_REF_ALONE.into()).lines());
+    }
     for code in codes.iter().take(1) {
         lines.extend(Hint::Say(format!("refgate explain {code}")).lines());
     }
     join(&lines)
 }
+
+const EACH_REF_ALONE: &str = "this server judges each ref alone (update hook), so that \
+    evidence and approvals count if they were pushed before, not along with the branch";
 
 /// Returns the messages about one ref.
 #[must_use]

@@ -25,6 +25,7 @@ mod push;
 mod setup;
 mod review_changes;
 mod review_people;
+mod repositories;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;
@@ -32,4 +33,9 @@ mod signature_ssh;
 mod signature_tools;
 mod store;
 mod support;
+mod threats_evidence;
+mod threats_failure;
+mod threats_policy;
+mod threats_range;
+mod threats_refs;
 mod tidy;

@@ -2,6 +2,7 @@
 //! the user, fixed names and dates, nothing left behind.
 
 pub mod statement;
+pub mod wire;
 pub mod world;
 
 use std::ffi::OsStr;

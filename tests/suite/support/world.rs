@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use refgate::evidence::dsse::{Envelope, pre_authentication_encoding};
+use refgate::signature::dearmor_ssh;
+
 use super::{command, output, run};
 
 /// What a command printed and how it ended.
@@ -91,25 +94,30 @@ impl World {
     }
 
     pub fn with(config: &str, structure: &str) -> Self {
-        let world = Self::empty(&[]);
-        world.bootstrap(config, structure);
+        let world = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        let pattern = pattern(config, structure);
+        copy(&pattern, world.dir.path());
+        replace(&world.path("ada/.git/config"), Path::new(PLACE), world.dir.path());
         world
     }
 
     /// A server with the hook and the root of trust, and nothing pushed yet.
     pub fn empty(init: &[&str]) -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let world = Self { dir };
-        copy_keys(&world.path("keys"));
+        let world = Self { dir: tempfile::tempdir().expect("a temporary directory") };
+        world.prepare(init);
+        world
+    }
+
+    fn prepare(&self, init: &[&str]) {
+        copy_keys(&self.path("keys"));
         run(command("git")
             .args(["init", "-q", "--bare", "-b", "main"])
             .args(init)
-            .arg(world.server()));
-        let root = world.fingerprint("ada");
-        let installed = world
-            .refgate(world.dir.path(), &["install", "--trust-root", &root, &text(&world.server())]);
+            .arg(self.server()));
+        let root = self.fingerprint("ada");
+        let installed = self
+            .refgate(self.dir.path(), &["install", "--trust-root", &root, &text(&self.server())]);
         assert!(installed.ok, "{installed}");
-        world
     }
 
     /// Ada makes the first push: people, rules, the release template and some files.
@@ -151,9 +159,38 @@ impl World {
         text_of(run(command("git").arg("-C").arg(self.server()).args(args)))
     }
 
-    /// All refs of the server with their values.
+    /// All refs of the server with their values, symbolic ones with what they name.
     pub fn refs(&self) -> String {
-        self.server_git(&["for-each-ref", "--format=%(refname) %(objectname)"])
+        self.server_git(&["for-each-ref", "--format=%(refname) %(objectname) %(symref)"])
+    }
+
+    /// Pushes something that must be refused for exactly these reasons, and moves no ref.
+    #[track_caller]
+    pub fn refuses(&self, codes: &[&str], push: impl FnOnce() -> Said) -> Said {
+        let before = self.refs();
+        let said = push();
+        said.refused(codes);
+        assert_eq!(self.refs(), before, "a refused push moved a ref\n{said}");
+        said
+    }
+
+    /// Pushes something that cannot be judged, which the message must say with these words, and moves no ref.
+    #[track_caller]
+    pub fn cannot_judge(&self, words: &[&str], push: impl FnOnce() -> Said) -> Said {
+        let before = self.refs();
+        let said = push();
+        assert!(!said.ok, "accepted:\n{said}");
+        assert!(
+            said.err.contains("error: refgate cannot judge this push, so it is refused"),
+            "{said}"
+        );
+        let joined = said.err.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>();
+        let joined = joined.join(" ");
+        for word in words {
+            assert!(joined.contains(word), "{word:?} is not in\n{said}");
+        }
+        assert_eq!(self.refs(), before, "a refused push moved a ref\n{said}");
+        said
     }
 
     pub fn fingerprint(&self, name: &str) -> String {
@@ -171,16 +208,33 @@ impl World {
         refgate
     }
 
+    /// The hook of the server as git starts it, with any bytes on its standard input.
+    pub fn hook(&self, name: &str, input: &str) -> Command {
+        let path = self.path("stdin");
+        std::fs::write(&path, input).expect("written");
+        let mut hook = command(self.server().join("hooks").join(name));
+        hook.current_dir(self.server())
+            .env("GIT_DIR", ".")
+            .stdin(std::fs::File::open(&path).expect("opened"));
+        hook
+    }
+
     /// Returns somebody, with a clone that is made when they first need it.
     pub fn person(&self, name: &'static str) -> Person<'_> {
         let person = Person { world: self, name };
         if !person.dir().exists() {
-            run(command("git").args(["clone", "-q"]).arg(self.server()).arg(person.dir()));
-            person.git(&["config", "user.name", &display_name(name)]);
-            person.git(&["config", "user.email", &format!("{name}@example.org")]);
-            person.git(&["config", "gpg.format", "ssh"]);
-            person.git(&["config", "user.signingKey", &text(&self.path("keys").join(name))]);
-            person.git(&["config", "push.default", "upstream"]);
+            let mut clone = command("git");
+            clone.args(["clone", "-q"]);
+            for (key, value) in [
+                ("user.name", display_name(name)),
+                ("user.email", format!("{name}@example.org")),
+                ("gpg.format", "ssh".to_owned()),
+                ("user.signingKey", text(&self.path("keys").join(name))),
+                ("push.default", "upstream".to_owned()),
+            ] {
+                clone.arg("-c").arg(format!("{key}={value}"));
+            }
+            run(clone.arg(self.server()).arg(person.dir()));
             if self.on_server("refs/heads/main").is_none() {
                 person.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
             }
@@ -201,6 +255,31 @@ impl World {
         commit
     }
 
+    /// A line of evidence as its signer wants it, whatever refgate itself would write.
+    pub fn evidence(&self, signer: &str, payload: &[u8]) -> String {
+        let signed = pre_authentication_encoding(payload);
+        let file = self.path("to-sign");
+        std::fs::write(&file, signed).expect("written");
+        let mut sign = command("ssh-keygen");
+        sign.args(["-q", "-Y", "sign", "-n", "refgate", "-f"]).arg(self.path("keys").join(signer));
+        run(sign.arg(&file));
+        let armoured = std::fs::read(self.path("to-sign.sig")).expect("a signature");
+        std::fs::remove_file(self.path("to-sign.sig")).expect("removed");
+        let signature = dearmor_ssh(&armoured).expect("armour");
+        Envelope { payload: payload.into(), signatures: vec![signature] }.to_line(signer)
+    }
+
+    /// Puts a note on the server past every hook, as if it had been there before refgate.
+    pub fn put_note(&self, notes: &str, object: &str, text: &str) {
+        let file = self.path("note");
+        std::fs::write(&file, text).expect("written");
+        let mut git = command("git");
+        git.arg("-C").arg(self.server());
+        git.args(["-c", "user.name=Old", "-c", "user.email=old@example.org", "notes"]);
+        git.args(["--ref", notes, "add", "-f", "-F"]).arg(&file).arg(object);
+        run(&mut git);
+    }
+
     /// CI attests everything that the built-in policy asks for, on one commit, with clean reports.
     pub fn ci_passes(&self, commit: &str) {
         let ci = self.person("ci");
@@ -214,6 +293,46 @@ pub fn review_only(review: &str) -> String {
     format!(
         "{CONFIG}[[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n[review]\n{review}"
     )
+    }
+
+/// Returns a world that was made once for these rules, to be copied: most tests begin in the same one.
+///
+/// It is kept among the files of the build, under a name that the built binary is part of.
+fn pattern(config: &str, structure: &str) -> PathBuf {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    let built = std::fs::metadata(env!("CARGO_BIN_EXE_refgate")).expect("the built binary");
+    (config, structure, built.len(), built.modified().ok()).hash(&mut hasher);
+    let patterns = Path::new(env!("CARGO_TARGET_TMPDIR")).join("worlds");
+    std::fs::create_dir_all(&patterns).expect("made");
+    let pattern = patterns.join(format!("{:016x}", hasher.finish()));
+    if !pattern.exists() {
+        let made = World { dir: tempfile::tempdir_in(&patterns).expect("a directory") };
+        made.prepare(&[]);
+        made.bootstrap(config, structure);
+        // Ada's clone knows the server and her key by their paths.
+        let old = made.dir.path().to_owned();
+        replace(&made.path("ada/.git/config"), &old, Path::new(PLACE));
+        let made = made.dir.keep();
+        // Another test may have been faster; its world is as good as this one.
+        if std::fs::rename(&made, &pattern).is_err() {
+            std::fs::remove_dir_all(&made).expect("removed");
+        }
+    }
+    pattern
+}
+
+/// Stands for the directory of the world in a world that is kept to be copied.
+const PLACE: &str = "/the-world";
+
+fn replace(file: &Path, from: &Path, to: &Path) {
+    let content = std::fs::read_to_string(file).expect("a text file");
+    std::fs::write(file, content.replace(&text(from), &text(to))).expect("written");
+}
+
+/// Copies a directory with everything in it.
+fn copy(from: &Path, to: &Path) {
+    run(command("cp").arg("-a").arg(from.join(".")).arg(to));
 }
 
 /// The arguments that attach a clean report of every kind, and push.
@@ -280,6 +399,15 @@ impl Person<'_> {
         self.git(&["rev-parse", "HEAD"])
     }
 
+    /// Stores bytes as an object of any kind, checked by nobody, and returns its id.
+    pub fn raw_object(&self, kind: &str, bytes: &[u8]) -> String {
+        let path = self.world.path("raw-object");
+        std::fs::write(&path, bytes).expect("written");
+        let mut git = self.command();
+        git.args(["hash-object", "-t", kind, "-w", "--stdin", "--literally"]);
+        text_of(run(git.stdin(std::fs::File::open(&path).expect("opened"))))
+    }
+
     /// Starts a topic from the server's main branch.
     pub fn topic(&self, name: &str) {
         self.git(&["fetch", "-q", "origin"]);
@@ -300,6 +428,16 @@ impl Person<'_> {
         let commit = self.commit(&format!("Change {name}"));
         self.push(&[&format!("+{name}")]).accepted();
         commit
+    }
+
+    /// Writes a note in the clone, after fetching what the server has.
+    pub fn note(&self, notes: &str, object: &str, text: &str) {
+        let refspec = format!("+refs/notes/{notes}:refs/notes/{notes}");
+        self.try_git(&["fetch", "-q", "origin", &refspec]);
+        let file = self.world.path(&format!("note-of-{}", self.name));
+        std::fs::write(&file, text).expect("written");
+        let file = file.to_string_lossy().into_owned();
+        self.git(&["notes", "--ref", notes, "add", "-f", "-F", &file, object]);
     }
 
     /// Fetches, and approves a commit onto main.
