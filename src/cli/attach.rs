@@ -213,21 +213,14 @@ fn line(
     let form = if attached.bytes.len() > EMBEDDED_BYTES {
         Form::Stored(BlobId(store_report(git, writer, &attached.bytes)?))
     } else {
-        match attached.report.format {
-            Format::Sarif => Form::Native(SARIF_TYPE),
-            Format::CycloneDxJson => Form::Native(CYCLONEDX_TYPE),
-            Format::TrivyJson | Format::JunitXml => Form::Embedded,
-        }
+        let native = [(Format::Sarif, SARIF_TYPE), (Format::CycloneDxJson, CYCLONEDX_TYPE)];
+        let native = native.into_iter().find(|(format, _)| *format == attached.report.format);
+        native.map_or(Form::Embedded, |(_, predicate_type)| Form::Native(predicate_type))
     };
     let mut digests = Vec::new();
     digests.extend(subjects.commit.map(|commit| ("gitCommit", commit.to_string())));
     digests.push(("gitTree", subjects.tree.to_string()));
-    let media_type = match attached.report.format {
-        Format::Sarif => "application/sarif+json",
-        Format::CycloneDxJson => "application/vnd.cyclonedx+json",
-        Format::TrivyJson => "application/json",
-        Format::JunitXml => "application/xml",
-    };
+    let media_type = attached.report.format.media_type();
     let at = crate::clock::now();
     let at = jiff::Timestamp::from_second(at.as_second()).unwrap_or(at);
     let payload = predicate::write(&digests, &attached.kind, at, media_type, &attached.bytes, form)

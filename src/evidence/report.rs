@@ -28,6 +28,8 @@ pub const KEPT_FINDINGS: usize = 1_000;
 pub struct Report {
     /// The format, recognised from the content.
     pub format: Format,
+    /// The format of what a Statement or an envelope holds.
+    pub predicate: Option<Format>,
     /// The version of the format as the report states it; empty for formats without versions.
     pub version: String,
     /// The tools that wrote it.
@@ -53,8 +55,12 @@ pub struct Report {
     /// Whether this is a statement about known vulnerabilities of dependencies.
     ///
     /// SARIF always may be one; CycloneDX only with a list of vulnerabilities, even an
-    /// empty one; Trivy unless all that it looked at is something other than packages.
+    /// empty one; Trivy unless all that it looked at is something other than packages;
+    /// a GitLab report by the type of its scan.
     pub states_vulnerabilities: bool,
+    /// Whether this is no statement about code: a report about packages alone, in a
+    /// format that also has others.
+    pub is_about_packages: bool,
     /// What makes the report say less than it seems to.
     pub caveats: Vec<Caveat>,
     /// When the tool ran, as the report claims.
@@ -125,7 +131,12 @@ pub struct TestCounts {
     pub skipped: u64,
     /// Passed only when repeated.
     pub flaky: u64,
-    /// Failures that the report's own sums admit beyond the tests it shows.
+    /// Passed with a warning (in-toto test-result), not among those that passed.
+    pub warned: u64,
+    /// Expected to fail for now (TAP `TODO`), however it went; none of the above.
+    pub todo: u64,
+    /// Failures that the report admits beyond the tests it shows: in its own sums, or
+    /// because a suite did not build or did not end.
     pub hidden: u64,
 }
 
@@ -179,6 +190,22 @@ pub enum Caveat {
         /// The name that gives it away.
         suite: String,
     },
+    /// Parts were left out by the tool: packages that it could not look up, for instance.
+    Skipped {
+        /// The tool.
+        tool: String,
+        /// How many.
+        count: u64,
+        /// Out of how many.
+        of: u64,
+        /// Why the first was left out.
+        first: String,
+    },
+    /// Advice that is no finding: unmaintained packages and the like.
+    Informational {
+        /// How many.
+        count: u64,
+    },
     /// Findings about licences, which are no vulnerabilities and not counted as findings.
     Licences {
         /// How many.
@@ -191,6 +218,7 @@ impl Report {
     pub(super) fn new(format: Format, version: impl Into<String>) -> Self {
         Self {
             format,
+            predicate: None,
             version: version.into(),
             tools: Vec::new(),
             findings: Vec::new(),
@@ -203,6 +231,7 @@ impl Report {
             failing_tests: Vec::new(),
             suites: Vec::new(),
             states_vulnerabilities: false,
+            is_about_packages: false,
             caveats: Vec::new(),
             times: None,
             commits: Vec::new(),
@@ -265,13 +294,13 @@ impl TestCounts {
     /// Returns the tests that ran to a result.
     #[must_use]
     pub fn ran(&self) -> u64 {
-        self.passed + self.failed + self.errored
+        self.passed + self.warned + self.failed + self.errored
     }
 
     /// Returns all tests that are shown.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.ran() + self.skipped
+        self.ran() + self.skipped + self.todo
     }
 
     /// Returns everything that speaks against these tests: failures, errors, and what the sums admit.
@@ -307,6 +336,13 @@ impl fmt::Display for Caveat {
             }
             Self::LinterReport { suite } => {
                 write!(f, "test suite {} is the output of a linter or scanner", quoted(suite))
+            }
+            Self::Skipped { tool, count, of, first } => {
+                let (tool, first) = (quoted(tool), quoted(first));
+                write!(f, "{tool} left out {count} of {of}, the first: {first}")
+            }
+            Self::Informational { count } => {
+                write!(f, "{count} informational notices are not counted as findings")
             }
             Self::Licences { count } => {
                 write!(f, "{count} findings about licences are not counted")

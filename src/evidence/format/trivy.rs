@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::Format;
 use super::error::{Fault, ReadError};
 use super::excerpt;
-use super::json::{Document, Object, Raw, Text};
+use super::json::{Document, Object, Raw, Text, Whole};
 use super::path;
 use super::tally::Tally;
 use crate::evidence::report::{Caveat, Class, Finding, Location, Mark, Report, Tool};
@@ -101,7 +101,7 @@ struct Detected<'a> {
     /// The line of a secret; Trivy has replaced the secret itself by stars.
     #[serde(borrow, rename = "Match")]
     masked_line: Option<Text<'a>>,
-    start_line: Option<u64>,
+    start_line: Option<Whole>,
     #[serde(borrow)]
     cause_metadata: Option<Object<Cause<'a>>>,
 }
@@ -117,7 +117,7 @@ struct Identifier<'a> {
 struct Cause<'a> {
     #[serde(borrow)]
     resource: Option<Text<'a>>,
-    start_line: Option<u64>,
+    start_line: Option<Whole>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +130,7 @@ struct Modified<'a> {
 /// Reads a Trivy report.
 pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, ReadError> {
     let root: Root<'_> = document.root()?;
-    let version: u64 = document.value(root.schema_version)?;
+    let Whole(version) = document.value(root.schema_version)?;
     if version != 2 {
         let (found, known) = (version.to_string(), "SchemaVersion 2");
         return Err(document.error(Fault::UnsupportedVersion { found, known }));
@@ -280,7 +280,7 @@ impl<'a> Detected<'a> {
 
     fn line(&self) -> Option<u64> {
         let cause = self.cause_metadata.as_ref().and_then(|cause| cause.start_line);
-        self.start_line.or(cause).filter(|line| *line > 0)
+        self.start_line.or(cause).and_then(Whole::line)
     }
 
     fn location(&self, file: &str) -> Location {
@@ -412,7 +412,7 @@ mod tests {
             fault(r#"{"SchemaVersion": 2}"#),
             Fault::MissingField { field: "ArtifactType".into() }
         );
-        for schema in ["null", "-2", "2.0", "\"2\"", "[2]", "1e999"] {
+        for schema in ["null", "2.5", "\"2\"", "[2]", "1e999"] {
             let text = format!(r#"{{"SchemaVersion": {schema}, "ArtifactType": "x"}}"#);
             assert!(
                 matches!(fault(&text), Fault::WrongType { .. } | Fault::NotJson { .. }),

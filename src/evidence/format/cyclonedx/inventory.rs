@@ -23,13 +23,15 @@ pub(super) struct Inventory<'a> {
     by_reference: BTreeMap<Text<'a>, Option<Component<'a>>>,
 }
 
-struct Component<'a> {
-    name: Text<'a>,
-    version: Option<Text<'a>>,
-    purl: Option<Text<'a>>,
+/// A component as vulnerabilities refer to it.
+#[derive(Default)]
+pub(super) struct Component<'a> {
+    pub(super) name: Text<'a>,
+    pub(super) version: Option<Text<'a>>,
+    pub(super) purl: Option<Text<'a>>,
 }
 
-impl Inventory<'_> {
+impl<'a> Inventory<'a> {
     /// Returns an empty inventory, in which components can be found if `is_indexed`.
     pub(super) fn new(is_indexed: bool) -> Self {
         Self { count: 0, is_indexed, by_reference: BTreeMap::new() }
@@ -38,6 +40,27 @@ impl Inventory<'_> {
     /// Returns how many components there are, nested ones included.
     pub(super) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Counts a component.
+    pub(super) fn count_one(&mut self) {
+        self.count += 1;
+    }
+
+    /// Makes a component that was counted known by its `bom-ref`.
+    pub(super) fn index(&mut self, reference: Option<Text<'a>>, component: Component<'a>) {
+        let (Some(reference), true) = (reference, self.is_indexed) else { return };
+        let is_full = self.by_reference.len() >= MAX_INDEXED;
+        match self.by_reference.entry(reference) {
+            Entry::Vacant(_) if is_full => {}
+            Entry::Vacant(entry) => {
+                entry.insert(Some(component));
+            }
+            // Whatever refers to it may mean either.
+            Entry::Occupied(mut entry) => {
+                entry.insert(None);
+            }
+        }
     }
 
     /// Returns the component that a vulnerability refers to.
@@ -104,7 +127,7 @@ impl<'de> Visitor<'de> for OneComponent<'_, 'de> {
         let mut purl: Option<Option<Text<'de>>> = None;
         let mut reference: Option<Option<Text<'de>>> = None;
         let mut has_nested = false;
-        inventory.count += 1;
+        inventory.count_one();
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
                 "name" => once(&mut name, "name", map.next_value()?)?,
@@ -122,20 +145,8 @@ impl<'de> Visitor<'de> for OneComponent<'_, 'de> {
             }
         }
         let Some(name) = name else { return Err(A::Error::missing_field("name")) };
-        if let (Some(reference), true) = (reference.flatten(), inventory.is_indexed) {
-            let component = Component { name, version: version.flatten(), purl: purl.flatten() };
-            let is_full = inventory.by_reference.len() >= MAX_INDEXED;
-            match inventory.by_reference.entry(reference) {
-                Entry::Vacant(_) if is_full => {}
-                Entry::Vacant(entry) => {
-                    entry.insert(Some(component));
-                }
-                // Whatever refers to it may mean either.
-                Entry::Occupied(mut entry) => {
-                    entry.insert(None);
-                }
-            }
-        }
+        let component = Component { name, version: version.flatten(), purl: purl.flatten() };
+        inventory.index(reference.flatten(), component);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //! else its score, or else its vector. `analysis.state` decides about suppression.
 
 mod inventory;
+pub(super) mod xml;
 
 use serde::Deserialize;
 
@@ -187,10 +188,7 @@ impl<'a> Vulnerability<'a> {
     /// Returns whether the document says that the vulnerability does no harm here (CycloneDX `impactAnalysisState`).
     fn is_suppressed(&self) -> bool {
         let state = self.analysis.as_ref().and_then(|analysis| analysis.state.as_deref());
-        matches!(
-            state,
-            Some("resolved" | "resolved_with_pedigree" | "false_positive" | "not_affected")
-        )
+        state.is_some_and(is_harmless)
     }
 
     fn finding(
@@ -231,16 +229,26 @@ impl<'a> Vulnerability<'a> {
 
 impl RatingEntry<'_> {
     fn rating(&self) -> Rating {
-        let word = Rating::from_word(self.severity.as_deref().unwrap_or_default());
         let score = self.score.map_or(Rating::Unknown, Rating::from_score);
-        match (word, score) {
-            (Rating::Known(_), _) => word,
-            (Rating::Unknown, Rating::Known(_)) => score,
-            (Rating::Unknown, Rating::Unknown) => {
-                self.vector.as_deref().map_or(Rating::Unknown, Rating::from_cvss_vector)
-            }
+        rating(self.severity.as_deref(), score, self.vector.as_deref())
+    }
+}
+
+/// Returns what one rating says: its word, or else its score, or else its vector.
+fn rating(word: Option<&str>, score: Rating, vector: Option<&str>) -> Rating {
+    let word = Rating::from_word(word.unwrap_or_default());
+    match (word, score) {
+        (Rating::Known(_), _) => word,
+        (Rating::Unknown, Rating::Known(_)) => score,
+        (Rating::Unknown, Rating::Unknown) => {
+            vector.map_or(Rating::Unknown, Rating::from_cvss_vector)
         }
     }
+}
+
+/// Returns whether an `impactAnalysisState` says that a vulnerability does no harm here.
+fn is_harmless(state: &str) -> bool {
+    matches!(state, "resolved" | "resolved_with_pedigree" | "false_positive" | "not_affected")
 }
 
 #[cfg(test)]
