@@ -227,7 +227,11 @@ fn complete(
             .extend(builder.allowed_signers(ALLOWED_SIGNERS, &bytes).err().into_iter().flatten());
     }
     for (name, bytes) in files.keyring(objects, ask.limits)? {
-        problems.extend(builder.certificate(&name, &bytes).err().into_iter().flatten());
+        let added = match name.ends_with(".pem") {
+            true => builder.public_key(&name, &bytes),
+            false => builder.certificate(&name, &bytes),
+        };
+        problems.extend(added.err().into_iter().flatten());
     }
     let known: BTreeSet<_> =
         structure.principals().map(|principal| principal.id().clone()).collect();
@@ -286,7 +290,7 @@ impl Files {
         blob(objects, entry.mode, entry.id, path, limits).map(Some)
     }
 
-    /// Reads the certificates of `meta/keyring/`.
+    /// Reads the certificates and public keys of `meta/keyring/`.
     fn keyring(
         &self,
         objects: &impl Objects,
@@ -303,11 +307,12 @@ impl Files {
         for entry in tree.iter() {
             let name = String::from_utf8_lossy(entry.name).into_owned();
             let path = format!("{KEYRING}/{name}");
-            if name.ends_with(".asc") || name.ends_with(".pgp") {
+            if [".asc", ".pgp", ".pem"].iter().any(|end| name.ends_with(end)) {
                 files.push((path.clone(), blob(objects, entry.mode, entry.id, &path, limits)?));
             } else if !name.starts_with("README") {
-                let diagnostic = Diagnostic::new(path, 0, "only .asc and .pgp files belong here")
-                    .help("rename or remove it");
+                let diagnostic =
+                    Diagnostic::new(path, 0, "only .asc, .pgp and .pem files belong here")
+                        .help("rename or remove it");
                 return Err(Void::Files(vec![diagnostic]));
             }
         }

@@ -32,6 +32,9 @@ pub enum Command {
     Withdraw(Withdraw),
     /// Sign reports of scanners and test runners and attach them to a commit
     Attach(Attach),
+    /// Look at the evidence on a commit, or take the reports out of it
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Judge what you are about to push, as the server will
     Check(Check),
     /// Show in a few lines what a push would still need
@@ -139,7 +142,7 @@ pub struct Withdraw {
 
 #[derive(Debug, Args)]
 pub struct Attach {
-    /// The commit that the tools ran on
+    /// The commit that the tools ran on; with --tree, any commit or tree
     #[arg(value_name = "COMMIT", default_value = "HEAD")]
     pub commit: String,
     /// A report of static analysis or of a secret scanner
@@ -154,18 +157,53 @@ pub struct Attach {
     /// Results of a test suite
     #[arg(long, value_name = "SUITE=FILE")]
     pub tests: Vec<String>,
-    /// Attach to the commit's tree alone, for a merge result that is not made yet
+    /// Attach to the tree alone, for a merge result that is not made yet
     #[arg(long)]
     pub tree: bool,
     /// Sign with the SSH key in this file [default: the key of git's configuration]
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// Sign with the private key in PEM (PKCS #8) in this file, as other in-toto tools do
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub pem_key: Option<PathBuf>,
     /// Read and show the reports, and sign nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Send everything that the server has not, which may be all there is to do
     #[arg(long)]
     pub push: bool,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// List all evidence on a commit and its tree, and whether it counts
+    Show(EvidenceShow),
+    /// Write the reports that are attached to a commit into files, byte for byte
+    Export(EvidenceExport),
+}
+
+#[derive(Debug, Args)]
+pub struct EvidenceShow {
+    /// The commit
+    #[arg(value_name = "COMMIT", default_value = "HEAD")]
+    pub commit: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct EvidenceExport {
+    /// The commit
+    #[arg(value_name = "COMMIT", default_value = "HEAD")]
+    pub commit: String,
+    /// Where to write; it is made if it is not there
+    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    pub output: PathBuf,
     #[command(flatten)]
     pub server: Server,
 }

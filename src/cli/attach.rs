@@ -1,55 +1,52 @@
-//! `refgate attach`: signs reports and attaches them to a commit.
+//! `refgate attach`: signs reports and attaches them to a commit or a tree.
+
+mod forecast;
+mod reading;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use self::forecast::Forecast;
+use self::reading::{Attached, Form};
+pub(super) use self::reading::{says, tools};
 use super::args::Attach;
 use super::output::Output;
 use super::pushing::{say_how, show};
 use crate::client::git::Git;
 use crate::client::notes::{Additions, Writer};
+use crate::client::pem::PemSigner;
 use crate::client::remote::{Remote, value};
 use crate::client::sign::Signer;
 use crate::client::store::Store;
+use crate::clock::Timestamp;
 use crate::collect::notes_ref::NotesRef;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::evidence::approval::SignatureForm;
 use crate::evidence::dsse::{Envelope, pre_authentication_encoding};
-use crate::evidence::format::{self, Format};
-use crate::evidence::kind::{Kind, SuiteName};
-use crate::evidence::predicate::{self, CYCLONEDX_TYPE, Form, SARIF_TYPE, Sha256};
-use crate::evidence::report::{Report, Requirements};
-use crate::evidence::severity::SeverityOverrides;
-use crate::id::{BlobId, CommitId, ObjectId, TreeId};
+use crate::evidence::predicate::{self, Sha256};
+use crate::id::{BlobId, CommitId, ObjectId, TreeId, parse_hex};
 use crate::limits::Limits;
 use crate::repo::commit::Ancestry;
 use crate::repo::fault::ObjectKind;
-use crate::repo::layout::{Layout, read_bounded};
+use crate::repo::layout::Layout;
 use crate::repo::objects::Trusted;
-use crate::report::block::table;
-use crate::report::text::Foreign;
 use crate::signature::{Encoded, key};
 
-/// Reports of at most so many bytes travel inside the statement; larger ones lie on
-/// the reports ref, where similar ones are stored as differences.
-const EMBEDDED_BYTES: usize = 64 * 1024;
-
-/// A report that was read.
-struct Attached {
-    kind: Kind,
-    file: PathBuf,
-    bytes: Vec<u8>,
-    report: Report,
+/// What the evidence speaks of.
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    commit: Option<CommitId>,
+    tree: TreeId,
 }
 
 /// Reads, signs and attaches reports.
 ///
 /// # Errors
-/// A report cannot be read, signing fails, or the server refuses.
+/// A report cannot be read or is about something else, signing fails, or the server refuses.
 pub fn attach(dir: &Path, args: &Attach, out: &mut Output) -> Result<()> {
     let git = Git::find(dir)?;
     let limits = Limits::default();
-    let files = named_files(args)?;
+    let files = reading::named_files(args)?;
     if files.is_empty() {
         if !args.push {
             return Err(Error::new(ErrorKind::Usage, "nothing to attach")
@@ -58,21 +55,38 @@ pub fn attach(dir: &Path, args: &Attach, out: &mut Output) -> Result<()> {
         let remote = Remote::choose(&git, args.server.remote.as_deref())?;
         return show(&remote.push(&git, &[])?, out);
     }
+    let layout = Layout::open(&git.git_dir)?;
+    let objects = Trusted::open(&layout.objects_dir(), layout.hash)?;
+    let target = Target::named(&git, args, &objects, &limits)?;
     let attached: Vec<Attached> = files
         .into_iter()
-        .map(|(kind, file)| read(dir, kind, file, &limits))
+        .map(|(kind, file)| reading::read(dir, kind, file, &limits))
         .collect::<Result<_>>()?;
-    show_reports(&attached, out);
+    for attached in &attached {
+        target.is_meant_by(attached, &git)?;
+    }
+    // The time is in whole seconds, like those that signatures hold.
+    let now = crate::clock::now();
+    let at = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    reading::table_of(&attached).iter().for_each(|line| out.line(line));
+    let forecast = Forecast::open(dir, args.server.remote.as_deref());
+    match &forecast {
+        Ok(forecast) => {
+            for warning in forecast.of_reports(&attached, target, at) {
+                out.note(&format!("warning: {warning}"));
+            }
+        }
+        Err(error) => {
+            let why = error.chain().join(": ");
+            out.note(&format!("warning: not compared with the server's rules: {why}"));
+        }
+    }
     if args.dry_run {
         return Ok(());
     }
-    let commit = git.commit(&args.commit)?;
-    write(&git, args, commit, &attached, &limits)?;
-    out.line(&format!(
-        "attached to {}{}",
-        if args.tree { "the tree of " } else { "" },
-        commit.short()
-    ));
+    let work = Work { git: &git, limits: &limits, target, at, forecast: forecast.as_ref().ok() };
+    work.write(args, &objects, &attached, out)?;
+    out.line(&format!("attached to {}", target.shown()));
     if args.push {
         let remote = Remote::choose(&git, args.server.remote.as_deref())?;
         return show(&remote.push(&git, &[])?, out);
@@ -81,153 +95,148 @@ pub fn attach(dir: &Path, args: &Attach, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-fn named_files(args: &Attach) -> Result<Vec<(Kind, PathBuf)>> {
-    let mut files: Vec<(Kind, PathBuf)> = Vec::new();
-    for (kind, paths) in [
-        (Kind::Sast, &args.sast),
-        (Kind::Sbom, &args.sbom),
-        (Kind::Dependencies, &args.dependencies),
-    ] {
-        files.extend(paths.iter().map(|path| (kind.clone(), path.clone())));
-    }
-    for text in &args.tests {
-        let suite =
-            text.split_once('=').and_then(|(suite, file)| Some((SuiteName::parse(suite)?, file)));
-        let (suite, file) = suite.ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("--tests {text:?} is not SUITE=FILE"))
-                .hint("for example --tests unit=junit.xml")
-        })?;
-        files.push((Kind::Tests(suite), file.into()));
-    }
-    Ok(files)
-}
-
-fn read(dir: &Path, kind: Kind, file: PathBuf, limits: &Limits) -> Result<Attached> {
-    let path = dir.join(&file);
-    let bytes = read_bounded(&path, limits.report_bytes)?
-        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{}: no such file", file.display())))?;
-    let report = format::read(&bytes, limits, &SeverityOverrides::default()).map_err(|error| {
-        let refused = Error::new(ErrorKind::Usage, error.to_string())
-            .while_(format!("reading {}", file.display()));
-        match error.remedy() {
-            Some(remedy) => refused.hint(remedy),
-            None => refused,
+impl Target {
+    fn named(git: &Git, args: &Attach, objects: &Trusted, limits: &Limits) -> Result<Self> {
+        if args.tree {
+            let spec = format!("{}^{{tree}}", args.commit);
+            let found = git.ask(["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
+            let tree = found.and_then(|hex| parse_hex(hex.as_bytes())).map(TreeId);
+            let unknown = || {
+                Error::new(ErrorKind::Usage, format!("{:?} names no tree here", args.commit))
+                    .hint("name a commit or a tree, such as git merge-tree --write-tree prints")
+            };
+            return Ok(Self { commit: None, tree: tree.ok_or_else(unknown)? });
         }
-    })?;
-    report.supports(&kind, &Requirements::default()).map_err(|why| {
-        Error::new(ErrorKind::Usage, why.to_string())
-            .while_(format!("{} is no evidence of {kind}", file.display()))
-    })?;
-    Ok(Attached { kind, file, bytes, report })
-}
+        let commit = git.commit(&args.commit)?;
+        let mut buffer = Vec::new();
+        let tree = Ancestry::read(objects, commit, limits, &mut buffer)
+            .map_err(|error| error.on_the_trusted_side())?
+            .tree;
+        Ok(Self { commit: Some(commit), tree })
+    }
 
-/// Shows what was read, so that a wrong file is noticed before it is signed.
-fn show_reports(attached: &[Attached], out: &mut Output) {
-    let rows: Vec<Vec<String>> = attached
-        .iter()
-        .map(|attached| {
-            let report = &attached.report;
-            let tools: Vec<String> =
-                report.tools.iter().map(|tool| Foreign::from(&tool.name).shown(30)).collect();
-            let says = match (&attached.kind, report.tests, report.components) {
-                (Kind::Tests(_), Some(tests), _) => {
-                    format!(
-                        "{} passed, {} failed, {} skipped",
-                        tests.passed,
-                        tests.failures(),
-                        tests.skipped
-                    )
-                }
-                (Kind::Sbom, _, Some(components)) => format!("{components} components"),
-                (Kind::Sast | Kind::Sbom | Kind::Dependencies | Kind::Tests(_), _, _) => {
-                    report.open.to_string()
-                }
-            };
-            let suppressed = match report.suppressed.total() {
-                0 => String::new(),
-                n => format!("; {n} suppressed"),
-            };
-            vec![
-                attached.kind.to_string(),
-                tools.join(", "),
-                format!("{says}{suppressed}"),
-                attached.file.display().to_string(),
-            ]
-        })
-        .collect();
-    for line in table(&rows) {
-        out.line(&line);
+    fn shown(self) -> String {
+        match self.commit {
+            Some(commit) => format!("{} and its tree", commit.short()),
+            None => format!("tree {}", self.tree.0.to_hex_with_len(crate::id::SHORT_LEN)),
+        }
+    }
+
+    /// Refuses a report that says it is about another commit (SARIF `versionControlProvenance`).
+    ///
+    /// A commit with the same tree is as good: a merge that CI made and nobody keeps, or one
+    /// with other trailers.
+    fn is_meant_by(self, attached: &Attached, git: &Git) -> Result<()> {
+        for named in &attached.report.commits {
+            let is_hex =
+                (7..=64).contains(&named.len()) && named.bytes().all(|b| b.is_ascii_hexdigit());
+            // Other revisions, such as the name of a branch, tell nothing for sure.
+            if !is_hex {
+                continue;
+            }
+            let named = named.to_ascii_lowercase();
+            let hex = self.commit.map(|commit| commit.to_string());
+            if hex.is_some_and(|hex| hex.starts_with(&named)) {
+                continue;
+            }
+            let spec = format!("{named}^{{tree}}");
+            let tree = git.ask(["rev-parse", "--verify", "--quiet", "--end-of-options", &spec])?;
+            if tree.and_then(|hex| parse_hex(hex.as_bytes())) == Some(self.tree.0) {
+                continue;
+            }
+            let file = attached.file.display();
+            let what = format!("{file} says it is about {named}, not about {}", self.shown());
+            return Err(Error::new(ErrorKind::Usage, what)
+                .hint(format!("run the tool on the commit, or attach it there: {named}")));
+        }
+        Ok(())
     }
 }
 
-fn write(
-    git: &Git,
-    args: &Attach,
-    commit: CommitId,
-    attached: &[Attached],
-    limits: &Limits,
-) -> Result<()> {
-    let layout = Layout::open(&git.git_dir)?;
-    let objects = Trusted::open(&layout.objects_dir(), layout.hash)?;
-    let store = Store::open(&git.git_dir)?;
-    let writer = Writer { objects: &objects, store: &store, limits };
-    let signer = Signer::configured(git, args.key.as_deref())?;
-    let mut buffer = Vec::new();
-    let tree: TreeId = Ancestry::read(&objects, commit, limits, &mut buffer)
-        .map_err(|error| error.on_the_trusted_side())?
-        .tree;
-    let subjects = Subjects { commit: (!args.tree).then_some(commit), tree };
-    let mut lines: BTreeSet<Vec<u8>> = BTreeSet::new();
-    for attached in attached {
-        lines.insert(line(git, &writer, &signer, &subjects, attached)?);
-    }
-    let mut additions = Additions::from([(tree.0, lines.clone())]);
-    if !args.tree {
-        additions.insert(commit.0, lines);
-    }
-    let name = NotesRef::Evidence.name();
-    writer.add(
-        &name,
-        value(git, &name)?,
-        &additions,
-        &format!("Attach evidence to {}", commit.short()),
-    )?;
-    Ok(())
+/// What signing and writing need.
+struct Work<'a> {
+    git: &'a Git,
+    limits: &'a Limits,
+    target: Target,
+    at: Timestamp,
+    forecast: Option<&'a Forecast>,
 }
 
-/// What the evidence speaks of.
-struct Subjects {
-    commit: Option<CommitId>,
-    tree: TreeId,
+/// What signs.
+enum Key {
+    Git(Signer),
+    Pem(PemSigner),
 }
 
-/// Signs one report and returns the line of the note.
-fn line(
-    git: &Git,
-    writer: &Writer<'_>,
-    signer: &Signer,
-    subjects: &Subjects,
-    attached: &Attached,
-) -> Result<Vec<u8>> {
-    let step = || format!("writing the statement about {}", attached.file.display());
-    let form = if attached.bytes.len() > EMBEDDED_BYTES {
-        Form::Stored(BlobId(store_report(git, writer, &attached.bytes)?))
-    } else {
-        let native = [(Format::Sarif, SARIF_TYPE), (Format::CycloneDxJson, CYCLONEDX_TYPE)];
-        let native = native.into_iter().find(|(format, _)| *format == attached.report.format);
-        native.map_or(Form::Embedded, |(_, predicate_type)| Form::Native(predicate_type))
-    };
-    let mut digests = Vec::new();
-    digests.extend(subjects.commit.map(|commit| ("gitCommit", commit.to_string())));
-    digests.push(("gitTree", subjects.tree.to_string()));
-    let media_type = attached.report.format.media_type();
-    let at = crate::clock::now();
-    let at = jiff::Timestamp::from_second(at.as_second()).unwrap_or(at);
-    let payload = predicate::write(&digests, &attached.kind, at, media_type, &attached.bytes, form)
-        .during(ErrorKind::Usage, step)?;
-    let (scheme, signature) = signer.sign(&pre_authentication_encoding(&payload))?;
-    let keyid = key_id(scheme, &signature);
-    Ok(Envelope { payload, signatures: vec![signature] }.to_line(&keyid).into_bytes())
+impl Work<'_> {
+    fn write(
+        &self,
+        args: &Attach,
+        objects: &Trusted,
+        attached: &[Attached],
+        out: &mut Output,
+    ) -> Result<()> {
+        let Self { git, limits, target, .. } = *self;
+        let store = Store::open(&git.git_dir)?;
+        let writer = Writer { objects, store: &store, limits };
+        let key = match &args.pem_key {
+            Some(file) => Key::Pem(PemSigner::read(file)?),
+            None => Key::Git(Signer::configured(git, args.key.as_deref())?),
+        };
+        let mut lines: BTreeSet<Vec<u8>> = BTreeSet::new();
+        let mut warned = BTreeSet::new();
+        for attached in attached {
+            let envelope = self.sign(&writer, &key, attached)?;
+            let why =
+                self.forecast.and_then(|f| f.of_signature(&envelope.0, &attached.kind, self.at));
+            if let Some(why) = why.filter(|why| warned.insert(why.clone())) {
+                out.note(&format!("warning: the server will not count it: {why}"));
+            }
+            let (envelope, key_id) = envelope;
+            lines.insert(envelope.to_line(&key_id).into_bytes());
+        }
+        let mut additions = Additions::from([(target.tree.0, lines.clone())]);
+        additions.extend(target.commit.map(|commit| (commit.0, lines)));
+        let name = NotesRef::Evidence.name();
+        let message = format!("Attach evidence to {}", target.shown());
+        writer.add(&name, value(git, &name)?, &additions, &message)?;
+        Ok(())
+    }
+
+    /// Signs the statement about one report; returns the envelope and the id of the key.
+    fn sign(
+        &self,
+        writer: &Writer<'_>,
+        key: &Key,
+        attached: &Attached,
+    ) -> Result<(Envelope, String)> {
+        let step = || format!("writing the statement about {}", attached.file.display());
+        let form = match attached.form {
+            Form::Native(predicate_type) => predicate::Form::Native(predicate_type),
+            Form::Embedded => predicate::Form::Embedded,
+            Form::Stored => {
+                predicate::Form::Stored(BlobId(store_report(self.git, writer, &attached.bytes)?))
+            }
+        };
+        let Target { commit, tree } = self.target;
+        let mut digests = Vec::new();
+        digests.extend(commit.map(|commit| ("gitCommit", commit.to_string())));
+        digests.push(("gitTree", tree.to_string()));
+        let media_type = attached.report.format.media_type();
+        let payload =
+            predicate::write(&digests, &attached.kind, self.at, media_type, &attached.bytes, form)
+                .during(ErrorKind::Usage, step)?;
+        let signed = pre_authentication_encoding(&payload);
+        let (signature, key_id) = match key {
+            Key::Git(signer) => {
+                let (form, signature) = signer.sign(&signed)?;
+                let key_id = key_id(form, &signature);
+                (signature, key_id)
+            }
+            Key::Pem(signer) => (signer.sign(&signed)?, signer.key_id()?),
+        };
+        Ok((Envelope { payload, signatures: vec![signature] }, key_id))
+    }
 }
 
 /// Stores a report under its SHA-256 on the reports ref.

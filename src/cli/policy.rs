@@ -237,8 +237,10 @@ fn rules(config: &Config) -> Vec<Value> {
         "scan.require" => scan.require, list(scan.require.iter().map(ToString::to_string).collect());
         "scan.block" => scan.block, *scan.block;
         "scan.max-age" => scan.max_age, *scan.max_age;
+        "scan.signers" => scan.signers, *scan.signers;
         "tests.suites" => tests.suites, list(tests.suites.iter().map(|suite| suite.as_str().to_owned()).collect());
         "tests.max-age" => tests.max_age, *tests.max_age;
+        "tests.signers" => tests.signers, *tests.signers;
         "review.approvals" => review.approvals, *review.approvals;
         "review.maintainers" => review.maintainers, *review.maintainers;
         "review.domain-reviewers" => review.domain_reviewers, *review.domain_reviewers;

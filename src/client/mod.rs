@@ -7,6 +7,7 @@ pub mod approvals;
 pub mod change;
 pub mod git;
 pub mod notes;
+pub mod pem;
 pub mod remote;
 pub mod sign;
 pub mod store;

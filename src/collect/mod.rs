@@ -9,6 +9,7 @@ pub mod changes;
 pub mod evidence;
 pub mod notes_guard;
 pub mod notes_ref;
+pub mod parallel;
 pub mod release;
 pub mod statements;
 

@@ -206,7 +206,9 @@ fn evidence_line(
     if let Err(why) = subject(scene, id, &statement)? {
         problems.subject.push(problem(id, number, why));
     }
-    if let Err(why) = evidence::vouched(scene, envelope, &predicate.kind, predicate.at) {
+    if let Err(why) =
+        evidence::vouched(&evidence::Judges::of(scene), envelope, &predicate.kind, predicate.at)
+    {
         problems.untrusted.push(problem(id, number, why));
     }
     Ok(())
@@ -225,10 +227,7 @@ fn subject(
         ));
     };
     let names = |algorithm: &str, digest: &str| {
-        statement
-            .subjects
-            .iter()
-            .any(|subject| subject.digest.get(algorithm).is_some_and(|named| named == digest))
+        statement.subjects.iter().any(|subject| subject.digest.get(algorithm) == Some(digest))
     };
     let id_hex = id.to_hex().to_string();
     let spoken_of = match kind {

@@ -169,31 +169,52 @@ pub fn read_lines(
     blob: BlobId,
     limits: &Limits,
 ) -> Result<Vec<(usize, Vec<u8>)>, LinesError> {
+    let bytes = read_note(incoming, blob, limits)?;
+    let lines = split_lines(&bytes, limits).map_err(LinesError::TooLarge)?;
+    Ok(lines.into_iter().map(|(number, line)| (number, line.to_vec())).collect())
+}
+
+/// Reads a note, if it is no larger than the limits allow.
+///
+/// # Errors
+/// The note is too large, or cannot be read.
+pub fn read_note(
+    incoming: &Incoming<'_>,
+    blob: BlobId,
+    limits: &Limits,
+) -> Result<Vec<u8>, LinesError> {
     let mut bytes = Vec::new();
     match incoming.read(&blob.0, ObjectKind::Blob, ("note-bytes", limits.note_bytes), &mut bytes) {
-        Ok(_) => {}
+        Ok(_) => Ok(bytes),
         Err(ReadError::Fault(fault)) if matches!(fault.problem, Problem::TooLarge { .. }) => {
-            return Err(LinesError::TooLarge(fault.to_string()));
+            Err(LinesError::TooLarge(fault.to_string()))
         }
-        Err(error) => return Err(LinesError::Stop(error.into())),
+        Err(error) => Err(LinesError::Stop(error.into())),
     }
+}
+
+/// Takes a note apart: its lines with their numbers from 1, empty ones left out.
+///
+/// # Errors
+/// It has more or longer lines than the limits allow; says which.
+pub fn split_lines<'n>(bytes: &'n [u8], limits: &Limits) -> Result<Vec<(usize, &'n [u8])>, String> {
     let mut lines = Vec::new();
     for (at, line) in bytes.split(|b| *b == b'\n').enumerate() {
         if line.is_empty() {
             continue;
         }
         if lines.len() == limits.note_lines {
-            let why =
-                format!("the note has more than {} lines (limits.note-lines)", limits.note_lines);
-            return Err(LinesError::TooLarge(why));
+            let limit = limits.note_lines;
+            return Err(format!("the note has more than {limit} lines (limits.note-lines)"));
         }
         if line.len() > limits.note_line_bytes {
             let limit = limits.note_line_bytes;
-            let why =
-                format!("line {} has more than {limit} bytes (limits.note-line-bytes)", at + 1);
-            return Err(LinesError::TooLarge(why));
+            return Err(format!(
+                "line {} has more than {limit} bytes (limits.note-line-bytes)",
+                at + 1
+            ));
         }
-        lines.push((at + 1, line.to_vec()));
+        lines.push((at + 1, line));
     }
     Ok(lines)
 }

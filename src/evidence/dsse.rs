@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The payload type of in-toto statements (in-toto attestation framework, Envelope).
@@ -16,6 +17,9 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// The `_type` of an in-toto Statement v1.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+
+/// The `_type` of its predecessor, which cosign still writes; what is read here is the same in both.
+const STATEMENT_TYPE_V0_1: &str = "https://in-toto.io/Statement/v0.1";
 
 /// The most signatures that are looked at in one envelope.
 const MAX_SIGNATURES: usize = 16;
@@ -101,7 +105,7 @@ pub fn pre_authentication_encoding(payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// An in-toto Statement v1.
+/// An in-toto Statement, v1 or v0.1.
 #[derive(Clone, Debug)]
 pub struct Statement<'a> {
     /// What it speaks of.
@@ -110,16 +114,68 @@ pub struct Statement<'a> {
     pub predicate_type: String,
     /// The predicate, as it was written.
     pub predicate: &'a RawValue,
+    payload: &'a [u8],
 }
 
 /// One subject of a statement (in-toto ResourceDescriptor).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Subject {
-    /// Digests by algorithm: `gitCommit`, `gitTree`.
-    pub digest: BTreeMap<String, String>,
+    /// Digests of the one thing that is spoken of.
+    pub digest: DigestSet,
     /// What the signer says about the subject beside its digest.
     #[serde(default)]
     pub annotations: Annotations,
+}
+
+/// Digests by algorithm (in-toto DigestSet): `gitCommit`, `gitTree`.
+///
+/// An algorithm stands there once. Readers differ in which of two digests they take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DigestSet(BTreeMap<String, String>);
+
+/// The most digests in one set.
+const MAX_DIGESTS: usize = 32;
+
+impl DigestSet {
+    /// Returns the digest of an algorithm.
+    #[must_use]
+    pub fn get(&self, algorithm: &str) -> Option<&str> {
+        self.0.get(algorithm).map(String::as_str)
+    }
+
+    /// Returns all digests by the name of their algorithm.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(algorithm, digest)| (algorithm.as_str(), digest.as_str()))
+    }
+}
+
+impl<'de> Deserialize<'de> for DigestSet {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Digests;
+        impl<'de> Visitor<'de> for Digests {
+            type Value = DigestSet;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("digests by algorithm")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DigestSet, A::Error> {
+                let mut digests = BTreeMap::new();
+                while let Some((algorithm, digest)) = map.next_entry::<String, String>()? {
+                    if digests.len() == MAX_DIGESTS {
+                        return Err(A::Error::custom("a subject has too many digests"));
+                    }
+                    if let Some(first) = digests.insert(algorithm, digest) {
+                        let message =
+                            format!("an algorithm has two digests, one of them {first:?}");
+                        return Err(A::Error::custom(shorten(&message)));
+                    }
+                }
+                Ok(DigestSet(digests))
+            }
+        }
+        deserializer.deserialize_map(Digests)
+    }
 }
 
 /// What refgate reads from the annotations of a subject.
@@ -151,7 +207,7 @@ impl<'a> Statement<'a> {
     /// Says what is malformed.
     pub fn parse(payload: &'a [u8]) -> Result<Self, String> {
         let raw: RawStatement<'a> = object(payload)?;
-        if raw.statement_type != STATEMENT_TYPE {
+        if ![STATEMENT_TYPE, STATEMENT_TYPE_V0_1].contains(&raw.statement_type.as_ref()) {
             return Err(format!(
                 "_type is {:?}, not {STATEMENT_TYPE}",
                 shorten(&raw.statement_type)
@@ -164,7 +220,26 @@ impl<'a> Statement<'a> {
             subjects: raw.subject,
             predicate_type: raw.predicate_type.into_owned(),
             predicate: raw.predicate,
+            payload,
         })
+    }
+
+    /// Returns the predicate with the blanks and newlines around it, which a JSON reader leaves out:
+    /// a report that was put in as it was comes out as it was.
+    #[must_use]
+    pub fn predicate_bytes(&self) -> &'a [u8] {
+        let predicate = self.predicate.get().as_bytes();
+        let start = predicate.as_ptr().addr().wrapping_sub(self.payload.as_ptr().addr());
+        let parts = self.payload.split_at_checked(start);
+        let Some((before, after)) = parts.filter(|(_, after)| after.starts_with(predicate)) else {
+            return predicate;
+        };
+        let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\r' | b'\n');
+        let leading = before.iter().rev().take_while(is_blank).count();
+        let behind = after.get(predicate.len()..).unwrap_or_default();
+        let trailing = behind.iter().take_while(is_blank).count();
+        let end = start.saturating_add(predicate.len()).saturating_add(trailing);
+        self.payload.get(start.saturating_sub(leading)..end).unwrap_or(predicate)
     }
 }
 
@@ -251,13 +326,19 @@ mod tests {
         let good = r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"digest":{"gitCommit":"x"}}],"predicateType":"t","predicate":{"a": 1}}"#;
         let statement = Statement::parse(good.as_bytes()).expect("a statement");
         assert_eq!(statement.predicate.get(), r#"{"a": 1}"#);
-        assert_eq!(statement.subjects[0].digest["gitCommit"], "x");
+        assert_eq!(statement.subjects[0].digest.get("gitCommit"), Some("x"));
+        let older = good.replace("Statement/v1", "Statement/v0.1");
+        Statement::parse(older.as_bytes()).expect("a statement as cosign writes it");
         for (what, text) in [
             ("type", good.replace("Statement/v1", "Statement/v9")),
             ("no subject", good.replace(r#"{"digest":{"gitCommit":"x"}}"#, "")),
             ("no digest", good.replace(r#"{"digest":{"gitCommit":"x"}}"#, "{}")),
             ("no predicate", good.replace(r#","predicate":{"a": 1}"#, "")),
             ("repeated subject", good.replacen("{", r#"{"subject":[],"#, 1)),
+            ("two digests of one algorithm", good.replace(r#":"x""#, r#":"x","gitCommit":"y""#)),
+            ("two equal digests", good.replace(r#":"x""#, r#":"x","gitCommi\u0074":"x""#)),
+            ("a digest that is no text", good.replace(r#":"x""#, r#":7"#)),
+            ("digests as an array", good.replace(r#"{"gitCommit":"x"}"#, r#"["gitCommit","x"]"#)),
         ] {
             assert!(Statement::parse(text.as_bytes()).is_err(), "{what}");
         }

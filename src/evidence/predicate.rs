@@ -23,6 +23,46 @@ pub const SARIF_TYPE: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0";
 /// framework, CycloneDX predicate); a version may follow behind `/v`.
 pub const CYCLONEDX_TYPE: &str = "https://cyclonedx.org/bom";
 
+/// The type under which an SPDX document is the predicate (in-toto attestation
+/// framework, SPDX predicate); a version may follow behind `/v`.
+const SPDX_TYPE: &str = "https://spdx.dev/Document";
+
+/// The type of vulnerability results; a version may follow behind `/v`.
+const VULNS_TYPE: &str = "https://in-toto.io/attestation/vulns";
+
+/// The type under which cosign wraps the report of a vulnerability scanner.
+const COSIGN_VULN_TYPE: &str = "https://cosign.sigstore.dev/attestation/vuln/v1";
+
+/// The type of test results.
+const TEST_RESULT_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
+
+/// What a predicate type says about the kind of the evidence.
+enum Known {
+    /// refgate's own predicate, which names the kind.
+    Own,
+    /// The report itself, of this kind unless an annotation says another.
+    Report(Option<Kind>),
+}
+
+fn known(predicate_type: &str) -> Option<Known> {
+    let versioned = |base: &str, versions: &[&str]| {
+        predicate_type
+            .strip_prefix(base)
+            .is_some_and(|rest| rest.is_empty() || versions.iter().any(|v| rest.starts_with(v)))
+    };
+    Some(match predicate_type {
+        REPORT_TYPE => Known::Own,
+        SARIF_TYPE => Known::Report(Some(Kind::Sast)),
+        COSIGN_VULN_TYPE => Known::Report(Some(Kind::Dependencies)),
+        // Which suite ran, the predicate does not say.
+        TEST_RESULT_TYPE => Known::Report(None),
+        _ if versioned(CYCLONEDX_TYPE, &["/v"]) => Known::Report(Some(Kind::Sbom)),
+        _ if versioned(SPDX_TYPE, &["/v2.", "/v3"]) => Known::Report(Some(Kind::Sbom)),
+        _ if versioned(VULNS_TYPE, &["/v0.1", "/v0.2"]) => Known::Report(Some(Kind::Dependencies)),
+        _ => return None,
+    })
+}
+
 /// What a statement says about a report.
 #[derive(Debug)]
 pub struct Predicate<'a> {
@@ -51,7 +91,7 @@ pub enum ReportSource<'a> {
 }
 
 /// The SHA-256 of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sha256(pub [u8; 32]);
 
 impl Sha256 {
@@ -101,33 +141,25 @@ impl<'a> Predicate<'a> {
     /// # Errors
     /// The type is not known, or the predicate is malformed; says how.
     pub fn read(statement: &Statement<'a>) -> Result<Self, String> {
-        let annotated_kind = annotation(statement, |subject| subject.annotations.kind.as_ref())?;
-        let kind = |default: Kind| match annotated_kind {
-            Some(text) => {
-                Kind::parse(text).ok_or_else(|| format!("{text:?} is no kind of evidence"))
+        let default = match known(&statement.predicate_type) {
+            Some(Known::Own) => return Self::read_own(statement.predicate.get()),
+            Some(Known::Report(default)) => default,
+            None => {
+                let shown: String = statement.predicate_type.chars().take(100).collect();
+                return Err(format!(
+                    "predicateType {shown:?} is not one of {REPORT_TYPE}, {SARIF_TYPE}, {CYCLONEDX_TYPE}, {SPDX_TYPE}, {VULNS_TYPE}, {COSIGN_VULN_TYPE}, {TEST_RESULT_TYPE}"
+                ));
             }
-            None => Ok(default),
+        };
+        let kind = match annotation(statement, |subject| subject.annotations.kind.as_ref())? {
+            Some(text) => {
+                Kind::parse(text).ok_or_else(|| format!("{text:?} is no kind of evidence"))?
+            }
+            None => default.ok_or("no annotation refgate.dev/kind says which test suite ran")?,
         };
         let at = annotation(statement, |subject| subject.annotations.at.as_ref())?;
-        let raw = ReportSource::Predicate(statement.predicate.get().as_bytes());
-        match statement.predicate_type.as_str() {
-            REPORT_TYPE => Self::read_own(statement.predicate.get()),
-            SARIF_TYPE => {
-                Ok(Self { kind: kind(Kind::Sast)?, at: at.map(time).transpose()?, report: raw })
-            }
-            other
-                if other == CYCLONEDX_TYPE
-                    || other.strip_prefix(CYCLONEDX_TYPE).is_some_and(|v| v.starts_with("/v")) =>
-            {
-                Ok(Self { kind: kind(Kind::Sbom)?, at: at.map(time).transpose()?, report: raw })
-            }
-            other => {
-                let shown: String = other.chars().take(100).collect();
-                Err(format!(
-                    "predicateType {shown:?} is not one of {REPORT_TYPE}, {SARIF_TYPE}, {CYCLONEDX_TYPE}"
-                ))
-            }
-        }
+        let report = ReportSource::Predicate(statement.predicate_bytes());
+        Ok(Self { kind, at: at.map(time).transpose()?, report })
     }
 
     fn read_own(json: &str) -> Result<Self, String> {
@@ -205,7 +237,8 @@ pub enum Form {
 
 /// Writes a statement about one commit and its tree, ready to be signed.
 ///
-/// A native report is taken over byte for byte.
+/// A native report is taken over byte for byte, blanks and newlines around it included, so
+/// that it can be taken out again as it was.
 ///
 /// # Errors
 /// A native report is not UTF-8.
@@ -227,7 +260,7 @@ pub fn write(
                 subject.insert("annotations".into(), annotations.clone());
             }
             let report = std::str::from_utf8(report).map_err(|error| error.to_string())?;
-            (predicate_type, report.trim_start_matches('\u{feff}').trim().to_owned())
+            (predicate_type, report.to_owned())
         }
         Form::Embedded | Form::Stored(_) => {
             let (content, git_blob) = match form {
@@ -266,20 +299,20 @@ mod tests {
 
     #[test]
     fn each_form_is_read_as_it_is_written() {
-        let report = br#"{"version": "2.1.0",  "runs":[]}"#;
+        let report = b"\n {\"version\": \"2.1.0\",  \"runs\":[]}\r\n\n";
         let blob = BlobId::from_hex(&[b'c'; 40]).expect("an id");
         for form in [Form::Native(SARIF_TYPE), Form::Embedded, Form::Stored(blob)] {
             let payload = statement(form, report);
             let statement = Statement::parse(&payload).expect("a statement");
-            assert_eq!(statement.subjects[1].digest["gitTree"], "b".repeat(40));
+            assert_eq!(statement.subjects[1].digest.get("gitTree"), Some("b".repeat(40).as_str()));
             let predicate = Predicate::read(&statement).expect("a predicate");
             assert_eq!(
                 (predicate.kind.to_string().as_str(), predicate.at),
                 ("tests:unit", Some(AT.parse().expect("a time")))
             );
             match (form, predicate.report) {
-                (Form::Native(_), ReportSource::Predicate(bytes)) => assert_eq!(bytes, report),
-                (Form::Embedded, ReportSource::Content(bytes)) => assert_eq!(bytes, report),
+                (Form::Native(_), ReportSource::Predicate(bytes)) => assert_eq!(bytes, &report[..]),
+                (Form::Embedded, ReportSource::Content(bytes)) => assert_eq!(bytes, &report[..]),
                 (Form::Stored(blob), ReportSource::Stored { sha256, blob: stored }) => {
                     assert_eq!((sha256, stored), (Sha256::of(report), Some(blob)));
                 }
@@ -310,12 +343,43 @@ mod tests {
 
     #[test]
     fn a_native_report_without_annotations_has_its_usual_kind_and_no_time() {
-        let text = format!(
-            r#"{{"_type":"{}","subject":[{{"digest":{{}}}}],"predicateType":"{CYCLONEDX_TYPE}/v1.6","predicate":{{}}}}"#,
-            super::super::dsse::STATEMENT_TYPE
-        );
-        let statement = Statement::parse(text.as_bytes()).expect("a statement");
-        let predicate = Predicate::read(&statement).expect("a predicate");
-        assert_eq!((predicate.kind, predicate.at), (Kind::Sbom, None));
+        for (predicate_type, kind) in [
+            ("https://docs.oasis-open.org/sarif/sarif/v2.1.0", Ok("sast")),
+            ("https://docs.oasis-open.org/sarif/sarif/v2.1.1", Err("is not one of")),
+            ("https://cyclonedx.org/bom", Ok("sbom")),
+            ("https://cyclonedx.org/bom/v1.6", Ok("sbom")),
+            ("https://cyclonedx.org/bomb", Err("is not one of")),
+            ("https://spdx.dev/Document", Ok("sbom")),
+            ("https://spdx.dev/Document/v2.3", Ok("sbom")),
+            ("https://spdx.dev/Document/v3", Ok("sbom")),
+            ("https://spdx.dev/Document/v4", Err("is not one of")),
+            ("https://in-toto.io/attestation/vulns", Ok("dependencies")),
+            ("https://in-toto.io/attestation/vulns/v0.1", Ok("dependencies")),
+            ("https://in-toto.io/attestation/vulns/v0.2", Ok("dependencies")),
+            ("https://in-toto.io/attestation/vulns/v1", Err("is not one of")),
+            ("https://cosign.sigstore.dev/attestation/vuln/v1", Ok("dependencies")),
+            ("https://in-toto.io/attestation/test-result/v0.1", Err("which test suite ran")),
+            ("https://slsa.dev/verification_summary/v1", Err("is not one of")),
+        ] {
+            let text = format!(
+                r#"{{"_type":"{}","subject":[{{"digest":{{}}}}],"predicateType":"{predicate_type}","predicate":{{}}}}"#,
+                super::super::dsse::STATEMENT_TYPE
+            );
+            let statement = Statement::parse(text.as_bytes()).expect("a statement");
+            match (Predicate::read(&statement), kind) {
+                (Ok(predicate), Ok(kind)) => {
+                    assert_eq!((predicate.kind.to_string().as_str(), predicate.at), (kind, None));
+                }
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{why}"),
+                (read, _) => panic!("{predicate_type}: {read:?}"),
+            }
+            let annotated = text.replace(
+                r#""digest":{}"#,
+                r#""digest":{},"annotations":{"refgate.dev/kind":"tests:unit"}"#,
+            );
+            let statement = Statement::parse(annotated.as_bytes()).expect("a statement");
+            let read = Predicate::read(&statement);
+            assert_eq!(read.is_ok(), known(predicate_type).is_some(), "{predicate_type}");
+        }
     }
 }

@@ -3,13 +3,13 @@
 //! Decided by positive assertion: a complete, authentic, fresh statement of the
 //! kind exists. All else is a gap with the reason that comes nearest to one.
 
-use std::rc::Rc;
-
 use crate::clock::Timestamp;
-use crate::evidence::attestation::{CommitEvidence, EvidenceFact, EvidenceId, EvidenceState};
+use crate::evidence::attestation::{
+    CommitEvidence, EvidenceFact, EvidenceId, EvidenceState, Signers,
+};
 use crate::evidence::kind::Kind;
-use crate::evidence::report::{Report, Requirements, Unsuitable};
-use crate::principal::PrincipalId;
+use crate::evidence::report::{Incomplete, Report, Requirements, Unsuitable};
+use crate::policy::{Policy, config};
 
 /// How far a clock may run ahead of the server's.
 const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
@@ -21,13 +21,75 @@ pub(super) struct Demands {
     pub(super) now: Timestamp,
 }
 
+impl Demands {
+    /// Returns what the policy asks of scans.
+    pub(super) fn of_scans(policy: &Policy, now: Timestamp) -> Self {
+        let scan = &policy.config().scan;
+        let requirements = Requirements {
+            min_components: u64::from(*scan.min_components),
+            incomplete: match *scan.incomplete {
+                config::Incomplete::Block => Incomplete::Refuse,
+                config::Incomplete::Allow => Incomplete::Allow,
+            },
+        };
+        Self { max_age: scan.max_age.duration(), requirements, now }
+    }
+
+    /// Returns what the policy asks of test results.
+    pub(super) fn of_tests(policy: &Policy, now: Timestamp) -> Self {
+        let max_age = policy.config().tests.max_age.duration();
+        Self { max_age, requirements: Requirements::default(), now }
+    }
+}
+
+/// What a piece of evidence comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It counts.
+    Counts,
+    /// A newer run replaces it.
+    Replaced,
+    /// It does not count; says why.
+    Refused(String),
+}
+
+/// Returns what each piece of evidence about a commit comes to, in their order.
+#[must_use]
+pub fn standings(policy: &Policy, evidence: &CommitEvidence, now: Timestamp) -> Vec<Standing> {
+    let of = |fact: &EvidenceFact| match (&fact.kind, &fact.state) {
+        (Some(kind), EvidenceState::Authentic { .. }) => {
+            let demands = match kind {
+                Kind::Sast | Kind::Sbom | Kind::Dependencies => Demands::of_scans(policy, now),
+                Kind::Tests(_) => Demands::of_tests(policy, now),
+            };
+            let current = current(evidence, &demands);
+            match current.iter().find(|current| std::ptr::eq(current.fact, fact)) {
+                None => Standing::Replaced,
+                Some(current) => match stands_alone(current, kind, &demands) {
+                    Ok(()) => Standing::Counts,
+                    Err(gap) => Standing::Refused(gap.text()),
+                },
+            }
+        }
+        (None, EvidenceState::Authentic { .. }) => Standing::Refused("it is of no kind".into()),
+        (_, EvidenceState::Malformed(why) | EvidenceState::Untrusted(why)) => {
+            Standing::Refused(why.clone())
+        }
+        (_, EvidenceState::WrongSubject { names, .. }) => {
+            Standing::Refused(format!("it speaks of {}", names.join(", ")))
+        }
+        (_, EvidenceState::Unreadable { why, .. }) => Standing::Refused(why.clone()),
+    };
+    evidence.items.iter().map(|fact| of(fact)).collect()
+}
+
 /// An authentic report about a commit that no newer run replaces.
 pub(super) struct Current<'a> {
     pub(super) kind: &'a Kind,
-    pub(super) by: &'a PrincipalId,
+    pub(super) by: &'a Signers,
     pub(super) at: Option<Timestamp>,
     pub(super) report: &'a Report,
-    pub(super) fact: &'a Rc<EvidenceFact>,
+    pub(super) fact: &'a EvidenceFact,
 }
 
 /// Why no evidence of a kind stands for a commit, the nearest miss first.
@@ -42,19 +104,34 @@ pub(super) enum Gap {
     Missing,
 }
 
-impl Current<'_> {
-    pub(super) fn id(&self) -> EvidenceId {
-        EvidenceId {
-            kind: self.kind.to_string(),
-            by: self.by.clone(),
-            place: self.fact.place.clone(),
+impl Gap {
+    /// Returns the reason.
+    fn text(self) -> String {
+        match self {
+            Self::Incomplete(why)
+            | Self::Empty(why)
+            | Self::Stale(why)
+            | Self::Malformed(why)
+            | Self::WrongSubject(why)
+            | Self::Untrusted(why) => why,
+            Self::Missing => "there is none".into(),
         }
     }
 }
 
+impl Current<'_> {
+    pub(super) fn id(&self) -> EvidenceId {
+        EvidenceId::new(self.kind, self.by, self.fact.place.clone())
+    }
+}
+
 /// Returns the authentic reports about a commit without those that a newer run of
-/// the same tools, signed by the same principal, replaces.
-pub(super) fn current(evidence: &CommitEvidence) -> Vec<Current<'_>> {
+/// the same tools, signed by the same principals, replaces.
+///
+/// Only a run that is good for its kind replaces another: one that failed, found nothing to look
+/// at or is dated tomorrow must not make the findings of its forerunner go away. Of
+/// two runs at the same moment neither is newer, and both count.
+pub(super) fn current<'e>(evidence: &'e CommitEvidence, demands: &Demands) -> Vec<Current<'e>> {
     let authentic: Vec<Current<'_>> = evidence
         .items
         .iter()
@@ -82,8 +159,10 @@ pub(super) fn current(evidence: &CommitEvidence) -> Vec<Current<'_>> {
     let is_replaced = |old: &Current<'_>| {
         authentic.iter().any(|new| {
             new.at > old.at
-                && (new.kind, new.by, new.report.format) == (old.kind, old.by, old.report.format)
+                && (new.kind, new.report.format) == (old.kind, old.report.format)
+                && new.by.include(old.by)
                 && tools(new) == tools(old)
+                && stands_alone(new, new.kind, demands).is_ok()
         })
     };
     let replaced: Vec<bool> = authentic.iter().map(is_replaced).collect();
@@ -110,7 +189,7 @@ pub(super) fn stands(
     }
     let of_kind: Vec<&Current<'_>> =
         current.iter().filter(|current| current.kind == kind).collect();
-    if let Some(gap) = unreadable(evidence, kind, &of_kind) {
+    if let Some(gap) = unreadable(evidence, kind, &of_kind, demands) {
         return Err(gap);
     }
     let mut nearest = Gap::Missing;
@@ -137,11 +216,20 @@ pub(super) fn stands(
 
 /// A report that somebody permitted vouches for and that cannot be read stands in
 /// the way, unless the same signer has attested a newer one: it may hold findings.
-fn unreadable(evidence: &CommitEvidence, kind: &Kind, of_kind: &[&Current<'_>]) -> Option<Gap> {
+fn unreadable(
+    evidence: &CommitEvidence,
+    kind: &Kind,
+    of_kind: &[&Current<'_>],
+    demands: &Demands,
+) -> Option<Gap> {
     evidence.items.iter().filter(|fact| fact.kind.as_ref() == Some(kind)).find_map(|fact| {
         match &fact.state {
             EvidenceState::Unreadable { by, at, why } => {
-                let replaced = of_kind.iter().any(|current| current.by == by && current.at > *at);
+                let replaced = of_kind.iter().any(|current| {
+                    current.by.include(by)
+                        && current.at > *at
+                        && stands_alone(current, kind, demands).is_ok()
+                });
                 (!replaced).then(|| Gap::Malformed(why.clone()))
             }
             EvidenceState::Malformed(_)
@@ -217,3 +305,6 @@ pub(super) fn gaps(
 
 /// How many commits a violation lists; machines that want all of them judge in steps.
 const REPORTED: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! collected before, and what it decides is all that it does.
 
 pub mod checklist;
-mod current;
+pub mod current;
 pub mod review;
 pub mod scan;
 pub mod testing;

@@ -146,6 +146,7 @@ impl<'a> Assessed<'a> {
                 crate::evidence::change::StatementState::Verified(verified) => Some(EvidenceId {
                     kind: "approval".into(),
                     by: verified.by.clone(),
+                    also: Vec::new(),
                     place: fact.place.clone(),
                 }),
                 crate::evidence::change::StatementState::Unsigned

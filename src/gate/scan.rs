@@ -6,7 +6,7 @@ use super::current::{Current, Demands, Gap, current, gaps, stands};
 use crate::clock::Timestamp;
 use crate::evidence::attestation::CommitEvidence;
 use crate::evidence::kind::Kind;
-use crate::evidence::report::{Finding, Incomplete, Location, Requirements};
+use crate::evidence::report::{Finding, Location};
 use crate::evidence::severity::{Rating, Severity};
 use crate::policy::{Policy, config};
 use crate::report::text::Foreign;
@@ -23,22 +23,12 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
     let kinds: Vec<String> = scan.require.iter().map(ToString::to_string).collect();
     let clause = format!("scan, {} for each commit", kinds.join(", "));
     let mut outcome = Outcome::of(Rule { clause, origins: vec![scan.require.origin.to_string()] });
-    let demands = Demands {
-        max_age: scan.max_age.duration(),
-        requirements: Requirements {
-            min_components: u64::from(*scan.min_components),
-            incomplete: match *scan.incomplete {
-                config::Incomplete::Block => Incomplete::Refuse,
-                config::Incomplete::Allow => Incomplete::Allow,
-            },
-        },
-        now,
-    };
+    let demands = Demands::of_scans(policy, now);
     let mut found: Vec<(usize, &Kind, Gap)> = Vec::new();
     let mut open: BTreeMap<OpenKey, OpenFinding> = BTreeMap::new();
     let mut unlisted = 0;
     for (at, evidence) in commits.iter().enumerate() {
-        let current = current(evidence);
+        let current = current(evidence, &demands);
         for kind in scan.require.iter() {
             match stands(evidence, &current, kind, &demands) {
                 Ok(()) => {

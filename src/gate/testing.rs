@@ -4,7 +4,6 @@ use super::current::{Demands, Gap, current, gaps, stands};
 use crate::clock::Timestamp;
 use crate::evidence::attestation::CommitEvidence;
 use crate::evidence::kind::Kind;
-use crate::evidence::report::Requirements;
 use crate::policy::Policy;
 use crate::report::text::Foreign;
 use crate::verdict::{Outcome, Rule};
@@ -18,12 +17,11 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
     let names: Vec<&str> = tests.suites.iter().map(|suite| suite.as_str()).collect();
     let clause = format!("tests, suites {} pass on what lands", names.join(", "));
     let mut outcome = Outcome::of(Rule { clause, origins: vec![tests.suites.origin.to_string()] });
-    let demands =
-        Demands { max_age: tests.max_age.duration(), requirements: Requirements::default(), now };
+    let demands = Demands::of_tests(policy, now);
     let mut found: Vec<(usize, &Kind, Gap)> = Vec::new();
     let mut failed: Vec<FailedSuite> = Vec::new();
     for (at, evidence) in commits.iter().enumerate() {
-        let current = current(evidence);
+        let current = current(evidence, &demands);
         for kind in &kinds {
             if let Err(gap) = stands(evidence, &current, kind, &demands) {
                 found.push((at, kind, gap));

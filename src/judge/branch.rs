@@ -267,13 +267,8 @@ fn read_evidence(
     range: &Range,
     tips: &NotesTips,
 ) -> Result<Vec<CommitEvidence>, Stop> {
-    let reader = EvidenceReader::open(scene, tips)?;
-    range
-        .order
-        .iter()
-        .filter_map(|id| range.commits.get(id))
-        .map(|commit| reader.of_commit(commit))
-        .collect()
+    let commits = range.order.iter().filter_map(|id| range.commits.get(id));
+    EvidenceReader::open(scene, tips)?.of_commits(commits)
 }
 
 /// A branch has no release document: the gate applies to tags alone.

@@ -71,7 +71,7 @@ impl Judge<'_> {
                         None => {
                             let commit = Commit::read(scene.incoming, commit, scene.limits)?;
                             evidence
-                                .insert([EvidenceReader::open(scene, tips)?.of_commit(&commit)?])
+                                .insert(EvidenceReader::open(scene, tips)?.of_commits([&commit])?)
                         }
                     };
                     if gate == Gate::Scan {

@@ -5,7 +5,7 @@ use super::{config, structure};
 /// Path of the OpenSSH file of allowed signers.
 pub const ALLOWED_SIGNERS: &str = "meta/allowed_signers";
 
-/// Directory of OpenPGP certificates.
+/// Directory of OpenPGP certificates, and of public keys in PEM.
 pub const KEYRING: &str = "meta/keyring";
 
 /// Says whether a path is that of a trusted file; `template` is that of the release document's template.

@@ -171,8 +171,19 @@ impl<'a> Check<'a> {
             needed.extend(kinds.map(|kind| (kind, suites.origin)));
         }
         for (kind, origin) in needed {
-            let mut attesters = self.structure.attesters(&kind, self.now);
-            if !attesters.any(|principal| self.can_sign(principal)) {
+            let attesters = self.structure.attesters(&kind, self.now);
+            let able = attesters.filter(|principal| self.can_sign(principal)).count();
+            let signers = self.config.signers(&kind);
+            if (1..usize::try_from(**signers).unwrap_or(usize::MAX)).contains(&able) {
+                let message = format!(
+                    "{} with a key that counts may attest {kind}, {} must sign it ({})",
+                    people(able, "principal"),
+                    **signers,
+                    signers.origin
+                );
+                self.section_error(Section::Automation, Role::Automation, message);
+            }
+            if able == 0 {
                 let message = format!(
                     "nobody with a key that counts may attest {kind}, which is needed ({origin})"
                 );

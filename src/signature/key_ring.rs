@@ -6,7 +6,7 @@ use super::allowed_signers::{self, Entry, Who};
 use super::key::KeyRef;
 use super::listing::{Listing, Place, Row, Window};
 use super::problem::SignatureProblem;
-use super::{Claim, Encoded, VerifiedSignature, openpgp, ssh};
+use super::{Claim, Encoded, VerifiedSignature, bare, openpgp, ssh};
 use crate::error::Diagnostic;
 use crate::principal::PrincipalId;
 
@@ -15,6 +15,7 @@ use crate::principal::PrincipalId;
 pub struct KeyRing {
     ssh: ssh::Keys,
     openpgp: openpgp::Keys,
+    bare: bare::Keys,
 }
 
 /// Collects what the trusted files say about keys.
@@ -23,6 +24,7 @@ pub struct KeyRingBuilder {
     rows: Vec<(PrincipalId, KeyRef, Row)>,
     entries: Vec<Entry>,
     certificates: openpgp::Certificates,
+    pem: bare::Keys,
     untouched: bool,
 }
 
@@ -41,6 +43,7 @@ impl KeyRing {
         match claim.signature {
             Encoded::Ssh(blob) => ssh::verify(&self.ssh, blob, claim),
             Encoded::OpenPgp(packets) => openpgp::verify(&self.openpgp, packets, claim),
+            Encoded::Bare(value) => bare::verify(&self.bare, &self.ssh.plain, value, claim),
         }
     }
 }
@@ -73,6 +76,16 @@ impl KeyRingBuilder {
     /// What in the file is not a public certificate, or is too weak to prove anything.
     pub fn certificate(&mut self, file: &str, bytes: &[u8]) -> Result<(), Vec<Diagnostic>> {
         self.certificates.read(file, bytes)
+    }
+
+    /// Adds a file of `meta/keyring` with a public key in PEM, which makes bare signatures.
+    ///
+    /// Whose key it is, a row says by the fingerprint that the same key has as an SSH key.
+    ///
+    /// # Errors
+    /// What in the file is not a public key, or is too weak to prove anything.
+    pub fn public_key(&mut self, file: &str, bytes: &[u8]) -> Result<(), Vec<Diagnostic>> {
+        self.pem.read(file, bytes).map_err(|fault| vec![fault])
     }
 
     /// Returns those of the known principals to whom `meta/allowed_signers` gives a
@@ -133,10 +146,12 @@ impl KeyRingBuilder {
             }
         }
         let Listings { ssh: plain, openpgp, mut faults } = listings;
+        faults.extend(self.pem.unlisted(&plain));
         match self.certificates.into_keys(openpgp) {
             Ok(openpgp) if faults.is_empty() => {
                 let (known, untouched) = (known.clone(), self.untouched);
-                Ok(KeyRing { ssh: ssh::Keys { plain, authorities, known, untouched }, openpgp })
+                let ssh = ssh::Keys { plain, authorities, known, untouched };
+                Ok(KeyRing { ssh, openpgp, bare: self.pem })
             }
             Ok(_) => Err(faults),
             Err(mut more) => {

@@ -5,8 +5,8 @@
 //! [`VerifiedSignature`], which nothing but this module can make, or the
 //! [`SignatureProblem`] that the pusher has to mend.
 //!
-//! A scheme is one module: `ssh` reads SSHSIG, `openpgp` reads OpenPGP packets.
-//! Neither trusts what a signature says about its key: a key counts for
+//! A scheme is one module: `ssh` reads SSHSIG, `openpgp` reads OpenPGP packets, `bare` takes
+//! signatures that are nothing but a number, made by keys in PEM. None trusts what a signature says about its key: a key counts for
 //! the principal that a trusted file lists it for, at the times and for the
 //! purposes that are written there.
 //!
@@ -30,6 +30,7 @@
 
 mod allowed_signers;
 mod armour;
+mod bare;
 mod ed25519;
 pub mod key;
 mod key_ring;
@@ -70,6 +71,8 @@ pub enum Scheme {
     Ssh,
     /// OpenPGP, RFC 9580 and RFC 4880.
     OpenPgp,
+    /// The bare value, made by a key that `meta/keyring` holds in PEM.
+    Bare,
 }
 
 /// A signature without its armour.
@@ -79,6 +82,8 @@ pub enum Encoded<'a> {
     Ssh(&'a [u8]),
     /// OpenPGP packets.
     OpenPgp(&'a [u8]),
+    /// The value that the algorithm gives, without a word about the key.
+    Bare(&'a [u8]),
 }
 
 /// What a signature is said to prove; nothing of it is believed.
@@ -137,6 +142,16 @@ impl<'a> Encoded<'a> {
             return Some(Self::Ssh(bytes));
         }
         matches!(bytes.first(), Some(0x88..=0x8b | 0xc2)).then_some(Self::OpenPgp(bytes))
+    }
+
+    /// Returns everything that a signature in an envelope (DSSE) can be, the last of
+    /// them the most telling.
+    ///
+    /// A bare value may begin with any byte, so what looks like an OpenPGP packet may be one.
+    pub fn readings(bytes: &'a [u8]) -> impl Iterator<Item = Self> {
+        let detected = Self::detect(bytes);
+        let bare = !matches!(detected, Some(Self::Ssh(_)));
+        bare.then_some(Self::Bare(bytes)).into_iter().chain(detected)
     }
 }
 

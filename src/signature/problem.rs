@@ -40,6 +40,11 @@ pub enum SignatureProblem {
         /// The key that the signature names; an OpenPGP signature may give its key id alone.
         key: KeyRef,
     },
+    /// A bare signature, which names no key, and that no key in PEM has made.
+    NoKeyFits {
+        /// How many keys there are.
+        keys: usize,
+    },
     /// The key belongs to another principal than the one that is claimed.
     WrongPrincipal {
         /// The key that the signature names.

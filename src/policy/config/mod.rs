@@ -107,6 +107,8 @@ pub struct Scan {
     pub min_components: Setting<u32>,
     /// Whether a report blocks whose tool failed on parts of its input.
     pub incomplete: Setting<Incomplete>,
+    /// How many distinct principals must have signed a statement; at least 1.
+    pub signers: Setting<u32>,
     /// Severities of SARIF levels, by the name of the tool.
     pub tools: BTreeMap<String, Setting<LevelSeverities>>,
 }
@@ -169,6 +171,8 @@ pub struct Tests {
     pub commits: Setting<TestCommits>,
     /// How old evidence may be.
     pub max_age: Setting<Period>,
+    /// How many distinct principals must have signed a statement; at least 1.
+    pub signers: Setting<u32>,
 }
 
 /// Which commits need test results.
@@ -267,6 +271,15 @@ impl Config {
         }
     }
 
+    /// Returns how many distinct principals must have signed evidence of a kind.
+    #[must_use]
+    pub fn signers(&self, kind: &Kind) -> &Setting<u32> {
+        match kind {
+            Kind::Sast | Kind::Sbom | Kind::Dependencies => &self.scan.signers,
+            Kind::Tests(_) => &self.tests.signers,
+        }
+    }
+
     /// Returns the rules that match a ref, by its full name.
     pub fn rules_for<'a>(&'a self, ref_name: &'a [u8]) -> impl Iterator<Item = &'a Protect> {
         self.protect.iter().filter(|rule| rule.refs.iter().any(|refs| refs.matches(ref_name)))
@@ -330,6 +343,7 @@ impl Scan {
             suppressions: Setting::built_in(Suppressions::Ignore),
             min_components: Setting::built_in(1),
             incomplete: Setting::built_in(Incomplete::Block),
+            signers: Setting::built_in(1),
             tools: BTreeMap::new(),
         }
     }
@@ -343,6 +357,7 @@ impl Tests {
             suites: Setting::built_in(BTreeSet::from(suites)),
             commits: Setting::built_in(TestCommits::Landing),
             max_age: Setting::built_in(Period::days(30)),
+            signers: Setting::built_in(1),
         }
     }
 }

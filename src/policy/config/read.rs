@@ -218,6 +218,7 @@ fn scan(table: &mut Table<'_>, scan: &mut Scan) {
     set(table, "incomplete", &mut scan.incomplete, |value| {
         value.word(&[("block", Incomplete::Block), ("allow", Incomplete::Allow)])
     });
+    set(table, "signers", &mut scan.signers, |value| value.number(1, MOST_PEOPLE));
     table.table("tool", |tools| {
         for (name, value) in tools.all() {
             let line = value.line();
@@ -261,6 +262,7 @@ fn tests(table: &mut Table<'_>, tests: &mut Tests) {
         ])
     });
     set(table, "max-age", &mut tests.max_age, period);
+    set(table, "signers", &mut tests.signers, |value| value.number(1, MOST_PEOPLE));
 }
 
 fn review(table: &mut Table<'_>, review: &mut Review) {

@@ -121,6 +121,7 @@ max-age = "45m"
 suppressions = "trust"
 min-components = 0
 incomplete = "allow"
+signers = 2
 [scan.tool.ruff]
 level-error = "low"
 level-note = "none"
@@ -130,6 +131,7 @@ level-warning = "high"
 suites = ["unit"]
 commits = "every"
 max-age = "1d"
+signers = 3
 [checklist]
 template = "t.md"
 document = "notes/{tag}/{tag}.md"
@@ -157,10 +159,11 @@ threshold = 3
     assert_eq!(*scan.unknown, Unknown::CountsAs(Severity::Medium));
     assert_eq!((*scan.suppressions, *scan.incomplete), (Suppressions::Trust, Incomplete::Allow));
     assert_eq!((*scan.min_components, scan.max_age.to_string().as_str()), (0, "45m"));
+    assert_eq!((*scan.signers, *config.tests.signers), (2, 3));
     let ruff =
         LevelSeverities { error: Some(Severity::Low), warning: None, note: Some(Severity::None) };
     assert_eq!(scan.tools.get("ruff").map(|levels| **levels), Some(ruff));
-    assert_eq!(scan.tools.get("clang analyzer").map(|levels| levels.origin.line()), Some(28));
+    assert_eq!(scan.tools.get("clang analyzer").map(|levels| levels.origin.line()), Some(29));
     assert_eq!((config.tests.suites.len(), *config.tests.commits), (1, TestCommits::Every));
     assert_eq!(config.checklist.document.as_str(), "notes/{tag}/{tag}.md");
     assert!(
@@ -213,6 +216,8 @@ fn what_a_key_cannot_mean_is_refused() {
         ("[review]\nmaintainers = 0", "3: review.maintainers: \"0\" is out of bounds"),
         ("[review]\nmaintainers = 3", "3: 3 maintainers cannot be among 2 approvals"),
         ("[review]\ndomain-reviewers = -1", "3: review.domain-reviewers: \"-1\" is out"),
+        ("[scan]\nsigners = 0", "3: scan.signers: \"0\" is out of bounds"),
+        ("[tests]\nsigners = 0", "3: tests.signers: \"0\" is out of bounds"),
         ("[trust]\nthreshold = 0", "3: trust.threshold: \"0\" is out of bounds"),
         ("protect = []", "2: protect: the list is empty"),
         ("[[protect]]\nrefs = []\ngates = [\"scan\"]", "3: protect.refs: the list is empty"),

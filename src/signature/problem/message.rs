@@ -30,6 +30,12 @@ impl fmt::Display for SignatureProblem {
             }
             Self::Bad { key } => write!(f, "bad signature: {key} did not sign these bytes"),
             Self::UnknownKey { key } => write!(f, "no trusted file lists the key {key}"),
+            Self::NoKeyFits { keys: 0 } => f.write_str(
+                "the signature is neither SSHSIG nor OpenPGP, and meta/keyring holds no key in PEM",
+            ),
+            Self::NoKeyFits { keys } => {
+                write!(f, "none of the {keys} keys in meta/keyring/*.pem made the signature")
+            }
             Self::WrongPrincipal { key, owner, claimed } => {
                 write!(f, "the key {key} is that of {owner}, not of {claimed}")
             }

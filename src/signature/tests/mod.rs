@@ -1,5 +1,6 @@
 //! Tests of the whole module, with the keys and signatures of `tests/keys`.
 
+mod bare;
 mod key_ring;
 #[cfg(feature = "openpgp")]
 mod openpgp;
