@@ -4,15 +4,20 @@
 //! them when they are shown. Nothing in this module decides anything; what a
 //! report is good for is asked with [`Report::supports`].
 
+mod finding;
+mod purl;
 mod suitable;
 
 use std::fmt;
 
 use jiff::Timestamp;
 
-use super::format::excerpt::quoted;
+use super::format::excerpt::{self, quoted};
 pub use super::format::{Fault, Format, Place, ReadError, read};
 use super::severity::{Rating, Severity};
+pub use finding::{Class, Finding};
+pub(in crate::evidence) use finding::{Mark, is_vulnerability_id};
+pub use purl::Purl;
 pub use suitable::{Incomplete, Requirements, Unsuitable};
 
 /// Findings of one report that are kept, the worst first; the others are counted.
@@ -23,6 +28,8 @@ pub const KEPT_FINDINGS: usize = 1_000;
 pub struct Report {
     /// The format, recognised from the content.
     pub format: Format,
+    /// The format of what a Statement or an envelope holds.
+    pub predicate: Option<Format>,
     /// The version of the format as the report states it; empty for formats without versions.
     pub version: String,
     /// The tools that wrote it.
@@ -48,8 +55,12 @@ pub struct Report {
     /// Whether this is a statement about known vulnerabilities of dependencies.
     ///
     /// SARIF always may be one; CycloneDX only with a list of vulnerabilities, even an
-    /// empty one; Trivy unless all that it looked at is something other than packages.
+    /// empty one; Trivy unless all that it looked at is something other than packages;
+    /// a GitLab report by the type of its scan.
     pub states_vulnerabilities: bool,
+    /// Whether this is no statement about code: a report about packages alone, in a
+    /// format that also has others.
+    pub is_about_packages: bool,
     /// What makes the report say less than it seems to.
     pub caveats: Vec<Caveat>,
     /// When the tool ran, as the report claims.
@@ -67,34 +78,6 @@ pub struct Tool {
     pub version: Option<String>,
 }
 
-/// One finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub rating: Rating,
-    /// The rule or vulnerability; empty where the report names none, so that no exception covers it.
-    pub rule: String,
-    /// Other names of the same vulnerability.
-    pub aliases: Vec<String>,
-    /// The tool that reports it.
-    pub tool: String,
-    /// Where it is, at most 32 places. An exception by place has to cover every one of
-    /// them, and covers nothing if there is none.
-    pub locations: Vec<Location>,
-    /// Further places that are not in `locations`; if any, no exception by place covers it.
-    pub unlisted_locations: u64,
-    /// What it is about, in a line.
-    pub title: String,
-    /// `sha256:` and a digest over what stays the same from one report to the next.
-    ///
-    /// Where the report has neither the flagged text nor a hash of it, the line number
-    /// is part of the digest: an identity that no longer matches blocks, one that
-    /// matches too much lets through.
-    pub fingerprint: String,
-    /// Whether the report itself marks it as suppressed.
-    pub suppressed: bool,
-}
-
 /// Where a finding is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
@@ -107,7 +90,7 @@ pub enum Location {
     },
     /// A package.
     Package {
-        /// Its package URL.
+        /// Its package URL, in canonical form without qualifiers.
         purl: Option<String>,
         /// Its name.
         name: String,
@@ -148,7 +131,12 @@ pub struct TestCounts {
     pub skipped: u64,
     /// Passed only when repeated.
     pub flaky: u64,
-    /// Failures that the report's own sums admit beyond the tests it shows.
+    /// Passed with a warning (in-toto test-result), not among those that passed.
+    pub warned: u64,
+    /// Expected to fail for now (TAP `TODO`), however it went; none of the above.
+    pub todo: u64,
+    /// Failures that the report admits beyond the tests it shows: in its own sums, or
+    /// because a suite did not build or did not end.
     pub hidden: u64,
 }
 
@@ -202,6 +190,22 @@ pub enum Caveat {
         /// The name that gives it away.
         suite: String,
     },
+    /// Parts were left out by the tool: packages that it could not look up, for instance.
+    Skipped {
+        /// The tool.
+        tool: String,
+        /// How many.
+        count: u64,
+        /// Out of how many.
+        of: u64,
+        /// Why the first was left out.
+        first: String,
+    },
+    /// Advice that is no finding: unmaintained packages and the like.
+    Informational {
+        /// How many.
+        count: u64,
+    },
     /// Findings about licences, which are no vulnerabilities and not counted as findings.
     Licences {
         /// How many.
@@ -214,6 +218,7 @@ impl Report {
     pub(super) fn new(format: Format, version: impl Into<String>) -> Self {
         Self {
             format,
+            predicate: None,
             version: version.into(),
             tools: Vec::new(),
             findings: Vec::new(),
@@ -226,6 +231,7 @@ impl Report {
             failing_tests: Vec::new(),
             suites: Vec::new(),
             states_vulnerabilities: false,
+            is_about_packages: false,
             caveats: Vec::new(),
             times: None,
             commits: Vec::new(),
@@ -288,13 +294,13 @@ impl TestCounts {
     /// Returns the tests that ran to a result.
     #[must_use]
     pub fn ran(&self) -> u64 {
-        self.passed + self.failed + self.errored
+        self.passed + self.warned + self.failed + self.errored
     }
 
     /// Returns all tests that are shown.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.ran() + self.skipped
+        self.ran() + self.skipped + self.todo
     }
 
     /// Returns everything that speaks against these tests: failures, errors, and what the sums admit.
@@ -331,9 +337,64 @@ impl fmt::Display for Caveat {
             Self::LinterReport { suite } => {
                 write!(f, "test suite {} is the output of a linter or scanner", quoted(suite))
             }
+            Self::Skipped { tool, count, of, first } => {
+                let (tool, first) = (quoted(tool), quoted(first));
+                write!(f, "{tool} left out {count} of {of}, the first: {first}")
+            }
+            Self::Informational { count } => {
+                write!(f, "{count} informational notices are not counted as findings")
+            }
             Self::Licences { count } => {
                 write!(f, "{count} findings about licences are not counted")
             }
+        }
+    }
+}
+
+impl Location {
+    /// Returns the place that a package is; a text that is no package URL is left out.
+    pub(super) fn package(purl: Option<&str>, name: &str, version: Option<&str>) -> Self {
+        let purl = purl.and_then(Purl::parse);
+        Self::Package {
+            purl: purl.map(|purl| excerpt::name(purl.as_str())),
+            name: excerpt::name(name),
+            version: version.filter(|version| !version.is_empty()).map(excerpt::name),
+        }
+    }
+
+    /// Returns the path, if it is a file.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Package { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// Returns the package URL, if it is a package that has one.
+    #[must_use]
+    pub fn purl(&self) -> Option<&str> {
+        match self {
+            Self::Package { purl, .. } => purl.as_deref(),
+            Self::File { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// Returns the line, if it is one of a file.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::File { line, .. } => *line,
+            Self::Package { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// Returns the place without line and version.
+    fn place(&self) -> String {
+        match self {
+            Self::File { path: text, .. }
+            | Self::Package { name: text, .. }
+            | Self::Other(text) => text.clone(),
         }
     }
 }

@@ -154,6 +154,18 @@ impl Rating {
             .map_or(Self::Unknown, |(_, severity)| Self::Known(*severity))
     }
 
+    /// Returns what a score, a vector or a word says, whichever the text is.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        match Self::parse_score(text) {
+            Some(score) => Self::from_score(score),
+            None => match Self::from_cvss_vector(text) {
+                Self::Known(severity) => Self::Known(severity),
+                Self::Unknown => Self::from_word(text),
+            },
+        }
+    }
+
     /// Returns the band of the base score of a CVSS vector.
     ///
     /// A vector that lacks a base metric is unknown, and so is one that does not parse.
@@ -238,6 +250,25 @@ pub struct LevelSeverities {
     pub warning: Option<Severity>,
     /// What `note` means.
     pub note: Option<Severity>,
+}
+
+impl LevelSeverities {
+    /// Returns what a level of the tool means: `error`, `warning`, `note` or `info` in any letter
+    /// case by this table, and any other word by that of the module.
+    #[must_use]
+    pub fn rate(&self, word: &str) -> Rating {
+        let is = |level: &str| word.trim().eq_ignore_ascii_case(level);
+        let own = if is("error") {
+            self.error
+        } else if is("warning") {
+            self.warning
+        } else if is("note") || is("info") {
+            self.note
+        } else {
+            None
+        };
+        own.map_or_else(|| Rating::from_word(word), Rating::Known)
+    }
 }
 
 /// The trusted policy's word on what the SARIF levels of single tools mean.
@@ -418,6 +449,19 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_a_score_a_vector_or_a_word() {
+        for (text, rating) in [
+            ("9.8", known(Severity::Critical)),
+            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", known(Severity::Critical)),
+            ("moderate", known(Severity::Medium)),
+            ("11", Rating::Unknown),
+            ("9,8", Rating::Unknown),
+        ] {
+            assert_eq!(Rating::from_text(text), rating, "{text}");
+        }
+    }
+
+    #[test]
     fn a_known_rating_says_more_than_an_unknown_one() {
         assert_eq!(Rating::Unknown.or_worse(known(Severity::Low)), known(Severity::Low));
         assert_eq!(known(Severity::High).or_worse(known(Severity::Low)), known(Severity::High));
@@ -433,5 +477,8 @@ mod tests {
         overrides.insert("Ruff", levels);
         assert_eq!(overrides.of("ruff"), levels);
         assert_eq!(overrides.of("ruff2"), LevelSeverities::default());
+        assert_eq!(levels.rate("ERROR"), known(Severity::Low));
+        assert_eq!(levels.rate("warning"), known(Severity::Medium));
+        assert_eq!(levels.rate("high"), known(Severity::High));
     }
 }

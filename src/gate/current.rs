@@ -244,12 +244,13 @@ fn stands_alone(current: &Current<'_>, kind: &Kind, demands: &Demands) -> Result
     if let Err(why) = current.report.supports(kind, &demands.requirements) {
         let text = why.to_string();
         return Err(match why {
-            Unsuitable::ExecutionFailed { .. } | Unsuitable::ToolErrors { .. } => {
-                Gap::Incomplete(text)
-            }
+            Unsuitable::ExecutionFailed { .. }
+            | Unsuitable::ToolErrors { .. }
+            | Unsuitable::Skipped { .. } => Gap::Incomplete(text),
             Unsuitable::TooFewComponents { .. } | Unsuitable::NoTestRan { .. } => Gap::Empty(text),
             Unsuitable::Format { .. }
             | Unsuitable::NoVulnerabilityStatement
+            | Unsuitable::NoStatementAboutCode
             | Unsuitable::LinterReport { .. } => Gap::Malformed(text),
         });
     }

@@ -113,7 +113,11 @@ fn blocking(
         );
         let entry = open.entry(key).or_insert_with(|| OpenFinding {
             severity: finding.rating.to_string(),
+            class: finding.class.as_str().into(),
             rule: Foreign::from(&finding.rule),
+            ids: finding.ids().map(Foreign::from).collect(),
+            paths: finding.paths().map(Foreign::from).collect(),
+            purls: finding.purls().map(Foreign::from).collect(),
             location: Foreign::from(&location),
             title: Foreign::from(&finding.title),
             tool: Foreign::from(&finding.tool),

@@ -93,8 +93,16 @@ pub struct KindGap {
 pub struct OpenFinding {
     /// `critical`, `high`, `medium`, `low` or `unknown`.
     pub severity: String,
+    /// `code`, `secret`, `configuration` or `dependency`.
+    pub class: String,
     /// The rule or vulnerability.
     pub rule: Foreign,
+    /// All its names: the rule, then other names of the same vulnerability.
+    pub ids: Vec<Foreign>,
+    /// The files that it is in.
+    pub paths: Vec<Foreign>,
+    /// The package URLs that it is about, in canonical form.
+    pub purls: Vec<Foreign>,
     /// Where it is.
     pub location: Foreign,
     /// What it is about.

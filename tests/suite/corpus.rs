@@ -25,11 +25,95 @@ struct Truth {
     suppressed: Option<u64>,
     components: Option<u64>,
     licenses: Option<u64>,
+    informational: Option<u64>,
+    skipped_dependencies: Option<u64>,
+    scan_errors: Option<u64>,
     executed: Option<Vec<bool>>,
     notifications: Option<BTreeMap<String, u64>>,
     tests: Option<BTreeMap<String, u64>>,
     verdict: Option<String>,
+    #[serde(rename = "predicateType")]
+    predicate_type: Option<String>,
+    error: Option<String>,
 }
+
+/// The directories of reports.
+const DIRECTORIES: [&str; 16] = [
+    "attestation",
+    "cargo-audit",
+    "cyclonedx",
+    "gitleaks",
+    "grype",
+    "junit",
+    "npm-audit",
+    "osv-scanner",
+    "other-scan",
+    "pip-audit",
+    "sarif",
+    "spdx",
+    "tap",
+    "test-events",
+    "trivy",
+    "vex",
+];
+
+/// What the counter names only roughly, and what it is: format, and counts by hand
+/// (`jq`) of findings from critical to unknown, or of components, or of tests.
+const ROUGHLY: [(&str, Format, By); 6] = [
+    ("other-scan/eslint-8.57.1-jsapp.json", Format::EslintJson, By::Findings([0, 4, 5, 0, 0, 0])),
+    (
+        "other-scan/hadolint-2.15.1-dockerfile.json",
+        Format::HadolintJson,
+        By::Findings([0, 1, 4, 2, 0, 0]),
+    ),
+    (
+        "other-scan/shellcheck-0.11.0-run.json",
+        Format::ShellcheckJson,
+        By::Findings([0, 1, 4, 7, 0, 0]),
+    ),
+    ("other-scan/syft-1.18.1-jsapp.syft.json", Format::SyftJson, By::Components(80)),
+    (
+        "attestation/trivy-0.59.1-cosign-vuln-predicate-jsapp.json",
+        Format::CosignVuln,
+        By::Findings([3, 5, 5, 1, 0, 1]),
+    ),
+    ("test-events/googletest-1.12.1-capp.json", Format::GoogletestJson, By::Tests([4, 2, 0, 2])),
+];
+
+/// A count made by hand.
+enum By {
+    Findings([u64; 6]),
+    Components(u64),
+    /// Passed, failed, errored, skipped.
+    Tests([u64; 4]),
+}
+
+impl By {
+    fn fits(&self, report: &Report) -> bool {
+        let Counts { critical, high, medium, low, none, unknown } = report.open;
+        let tests = report.tests.unwrap_or_default();
+        match self {
+            Self::Findings(counts) => [critical, high, medium, low, none, unknown] == *counts,
+            Self::Components(count) => report.components == Some(*count),
+            Self::Tests(counts) => {
+                [tests.passed, tests.failed, tests.errored, tests.skipped] == *counts
+            }
+        }
+    }
+}
+
+/// The formats that the counter reads and refgate does not take as a report.
+const NO_REPORTS: [&str; 4] = ["openvex", "csaf", "jsonl-attestations", "broken-json"];
+
+/// The predicates that are reports.
+const PREDICATES: [&str; 6] = [
+    "https://in-toto.io/attestation/test-result/v0.1",
+    "https://in-toto.io/attestation/vulns/v0.2",
+    "https://cosign.sigstore.dev/attestation/vuln/v1",
+    "https://cyclonedx.org/bom",
+    "https://spdx.dev/Document",
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0",
+];
 
 fn read_bytes(bytes: &[u8]) -> Result<Report, ReadError> {
     read(bytes, &Limits::default(), &SeverityOverrides::default())
@@ -41,8 +125,9 @@ fn corpus() -> PathBuf {
 
 /// Returns the files below a directory, by their path from it.
 fn files(root: &Path, directory: &str) -> Vec<String> {
-    let mut files: Vec<String> = fs::read_dir(root.join(directory))
-        .expect(directory)
+    // All reports of some tools are public ones, which are not copied.
+    let Ok(entries) = fs::read_dir(root.join(directory)) else { return Vec::new() };
+    let mut files: Vec<String> = entries
         .map(|entry| entry.expect("a directory entry"))
         .filter(|entry| entry.file_type().expect("a file type").is_file())
         .map(|entry| format!("{directory}/{}", entry.file_name().to_string_lossy()))
@@ -52,20 +137,48 @@ fn files(root: &Path, directory: &str) -> Vec<String> {
 }
 
 /// Returns how a report differs from the truth; nothing if it does not.
-fn differences(result: &Result<Report, ReadError>, truth: &Truth) -> Vec<String> {
-    let report = match (result, truth.format.as_str()) {
-        (Ok(report), _) => report,
-        (Err(error), "broken-json" | "unreadable")
-            if matches!(error.fault, Fault::NotJson { .. }) =>
+fn differences(name: &str, result: &Result<Report, ReadError>, truth: &Truth) -> Vec<String> {
+    let fault = result.as_ref().err().map(|error| &error.fault);
+    if let Some((_, format, by)) = ROUGHLY.iter().find(|(file, ..)| *file == name) {
+        return match result {
+            Ok(report) if report.format == *format && by.fits(report) => Vec::new(),
+            other => vec![format!("{other:?}")],
+        };
+    }
+    let is_known = Format::parse(&truth.format).is_some();
+    let predicate = truth.predicate_type.as_deref();
+    let is_predicate = |known: &&str| predicate.is_some_and(|kind| kind.starts_with(*known));
+    let expected = match truth.format.as_str() {
+        format if NO_REPORTS.contains(&format) => Err("no report"),
+        _ if truth.error.is_some() => Err("an error"),
+        "dsse" | "sigstore-bundle" | "in-toto-statement"
+            if !PREDICATES.iter().any(is_predicate) =>
         {
-            return Vec::new();
+            Err("a predicate that is no report")
         }
-        (Err(error), "cyclonedx-xml")
-            if error.fault == (Fault::Unsupported { format: "CycloneDX XML" }) =>
-        {
-            return Vec::new();
+        _ if is_known => Ok(()),
+        _ => Err("unknown"),
+    };
+    let report = match (result, expected) {
+        (Ok(report), Ok(())) => report,
+        (Err(_), Err(_)) => {
+            let is_told = matches!(
+                fault,
+                Some(
+                    Fault::Unsupported { .. }
+                        | Fault::UnsupportedVersion { .. }
+                        | Fault::UnknownFormat { .. }
+                        | Fault::NotJson { .. }
+                        | Fault::TrailingData
+                        | Fault::MissingField { .. }
+                )
+            );
+            return if is_told { Vec::new() } else { vec![format!("{fault:?}")] };
         }
-        (Err(error), expected) => return vec![format!("{error}; expected {expected}")],
+        (Ok(report), Err(why)) => {
+            return vec![format!("read as {}, expected {why}", report.format)];
+        }
+        (Err(error), Ok(())) => return vec![format!("{error}; expected {}", truth.format)],
     };
     let mut out = Vec::new();
     let mut compare = |what: &str, found: String, expected: String| {
@@ -77,7 +190,7 @@ fn differences(result: &Result<Report, ReadError>, truth: &Truth) -> Vec<String>
     if let Some(version) = &truth.version {
         compare("version", report.version.clone(), version.to_string().replace('"', ""));
     }
-    if let Some(tools) = &truth.tools {
+    if let Some(tools) = truth.tools.as_ref().filter(|_| !truth.format.starts_with("spdx")) {
         let unstated = if report.format == Format::Sarif { "?" } else { "None" };
         let written = report
             .tools
@@ -112,6 +225,24 @@ fn differences(result: &Result<Report, ReadError>, truth: &Truth) -> Vec<String>
         });
         compare("licences", told.unwrap_or(0).to_string(), licenses.to_string());
     }
+    let told = |count: fn(&Caveat) -> Option<u64>| {
+        report.caveats.iter().filter_map(count).sum::<u64>().to_string()
+    };
+    if let Some(count) = truth.informational {
+        let found =
+            told(|c| if let Caveat::Informational { count } = c { Some(*count) } else { None });
+        compare("informational", found, count.to_string());
+    }
+    if let Some(count) = truth.skipped_dependencies {
+        let found =
+            told(|c| if let Caveat::Skipped { count, .. } = c { Some(*count) } else { None });
+        compare("skipped dependencies", found, count.to_string());
+    }
+    if let Some(count) = truth.scan_errors {
+        let found =
+            told(|c| if let Caveat::ToolErrors { count, .. } = c { Some(*count) } else { None });
+        compare("errors of the scan", found, count.to_string());
+    }
     if let Some(executed) = &truth.executed {
         let failed =
             report.caveats.iter().any(|caveat| matches!(caveat, Caveat::ExecutionFailed { .. }));
@@ -135,22 +266,32 @@ fn differences(result: &Result<Report, ReadError>, truth: &Truth) -> Vec<String>
     }
     if let Some(tests) = &truth.tests {
         let counts = report.tests.unwrap_or_default();
-        for (name, found) in [
+        for (kind, found) in [
             ("total", counts.total()),
             ("passed", counts.passed),
             ("failed", counts.failed),
             ("errored", counts.errored),
             ("skipped", counts.skipped),
             ("flaky", counts.flaky),
+            ("warned", counts.warned),
+            ("todo", counts.todo),
         ] {
-            compare(name, found.to_string(), tests.get(name).expect(name).to_string());
+            // mocha's sum leaves out a hook that failed, which stands among the failures.
+            if kind == "total" && report.format == Format::MochaJson {
+                continue;
+            }
+            if let Some(expected) = tests.get(kind) {
+                compare(kind, found.to_string(), expected.to_string());
+            }
         }
         let verdict = match (counts.failures(), counts.ran()) {
             (0, 0) => "no-tests",
             (0, _) => "passed",
             _ => "failed",
         };
-        compare("verdict", verdict.into(), truth.verdict.clone().unwrap_or_default());
+        if let Some(expected) = &truth.verdict {
+            compare("verdict", verdict.into(), expected.clone());
+        }
     }
     out
 }
@@ -164,10 +305,8 @@ fn the_corpus_is_read_as_the_independent_counter_reads_it() {
     let root = corpus();
     let text = fs::read(root.join("expected.json")).expect("expected.json");
     let expected: BTreeMap<String, Truth> = serde_json::from_slice(&text).expect("expected.json");
-    let found: BTreeSet<String> = ["cyclonedx", "junit", "sarif", "trivy"]
-        .iter()
-        .flat_map(|directory| files(&root, directory))
-        .collect();
+    let found: BTreeSet<String> =
+        DIRECTORIES.iter().flat_map(|directory| files(&root, directory)).collect();
     let mut different: Vec<String> = expected
         .keys()
         .filter(|name| !found.contains(*name))
@@ -178,7 +317,7 @@ fn the_corpus_is_read_as_the_independent_counter_reads_it() {
             None => different.push(format!("{name}: not in expected.json")),
             Some(truth) => {
                 let result = read_bytes(&fs::read(root.join(name)).expect(name));
-                let lines = differences(&result, truth);
+                let lines = differences(name, &result, truth);
                 different.extend(lines.into_iter().map(|line| format!("{name}: {line}")));
             }
         }
@@ -216,22 +355,16 @@ fn fates() -> Vec<(&'static str, Fate)> {
             }),
         ),
         ("cdx-vulnerability-without-ratings.json", Read([2, 1, 0, 0, 0, 3], 0)),
-        (
-            "dsse-payload-not-base64.json",
-            refused!(Fault::Unsupported { format: "a DSSE envelope" }),
-        ),
+        ("dsse-payload-not-base64.json", refused!(Fault::NotBase64 { field: "payload" })),
         (
             "dsse-payload-type-mismatch.json",
-            refused!(Fault::Unsupported { format: "a DSSE envelope" }),
+            refused!(Fault::WrongValue { field: "payloadType", .. }),
         ),
         ("empty-array.json", refused!(Fault::UnknownFormat { .. })),
         ("empty-file.sarif", refused!(Fault::Empty)),
         ("empty-object.json", refused!(Fault::UnknownFormat { .. })),
         ("gzip-bomb-50MB.json.gz", refused!(Fault::Compressed { by: "gzip" })),
-        (
-            "intoto-empty-subject.json",
-            refused!(Fault::Unsupported { format: "an in-toto statement" }),
-        ),
+        ("intoto-empty-subject.json", refused!(Fault::Contradiction { .. })),
         ("json-comments-and-trailing-comma.json", refused!(Fault::NotJson { .. })),
         ("json-concatenated-documents.json", refused!(Fault::TrailingData)),
         ("json-deep-nesting-100000.json", refused!(Fault::TooDeep { limit: 64 })),
@@ -274,9 +407,9 @@ fn fates() -> Vec<(&'static str, Fate)> {
                 *fault == Fault::UnsupportedVersion { found: "2.0.0".into(), known: "2.1.0" }
             }),
         ),
-        ("tap-empty-plan.tap", refused!(Fault::Unsupported { format: "TAP" })),
-        ("tap-no-plan.tap", refused!(Fault::Unsupported { format: "TAP" })),
-        ("tap-todo-failing-only.tap", refused!(Fault::Unsupported { format: "TAP" })),
+        ("tap-empty-plan.tap", Tests([0, 0, 0, 0])),
+        ("tap-no-plan.tap", Tests([2, 0, 0, 0])),
+        ("tap-todo-failing-only.tap", Tests([0, 0, 0, 0])),
         ("trivy-severity-case-and-unknown.json", Read([2, 2, 0, 0, 0, 3], 0)),
         ("whitespace-only.json", refused!(Fault::Empty)),
     ]
@@ -459,44 +592,12 @@ fn the_large_corpus_is_read_as_the_independent_counter_reads_it() {
         return;
     };
     let mut different = Vec::new();
-    let names: Vec<String> = ["cyclonedx", "junit", "sarif", "trivy"]
-        .iter()
-        .flat_map(|directory| files(&root, directory))
-        .chain(["vex/own-cyclonedx-vex-1.6-order-desk.cdx.json".to_owned()])
-        .collect();
+    let names: Vec<String> =
+        DIRECTORIES.iter().flat_map(|directory| files(&root, directory)).collect();
     for (name, truth) in names.iter().zip(truths(&root, &names)) {
         let result = read_bytes(&fs::read(root.join(name)).expect(name));
-        let lines = differences(&result, &truth);
+        let lines = differences(name, &result, &truth);
         different.extend(lines.into_iter().map(|line| format!("{name}: {line}")));
-    }
-    // What has another format is named or unknown, and never a report without findings.
-    for directory in [
-        "attestation",
-        "cargo-audit",
-        "gitleaks",
-        "grype",
-        "npm-audit",
-        "osv-scanner",
-        "other-scan",
-        "pip-audit",
-        "spdx",
-        "tap",
-        "test-events",
-        "vex",
-    ] {
-        for name in files(&root, directory).iter().filter(|name| !name.contains("cyclonedx-vex")) {
-            let result = read_bytes(&fs::read(root.join(name)).expect(name));
-            let refused = matches!(
-                result.as_ref().map_err(|error| &error.fault),
-                Err(Fault::Unsupported { .. }
-                    | Fault::UnknownFormat { .. }
-                    | Fault::NotJson { .. }
-                    | Fault::TrailingData)
-            );
-            if !refused {
-                different.push(format!("{name}: {result:?}"));
-            }
-        }
     }
     assert_no_differences(&different);
 }

@@ -123,6 +123,16 @@ pub enum Fault {
     },
     /// Results or rules stand in other files (SARIF 2.1.0 §3.15), which cannot be judged.
     ExternalProperties,
+    /// Parts of the report say opposite things.
+    Contradiction {
+        /// What they say.
+        what: String,
+    },
+    /// Text that should be base64 (RFC 4648 §4 or §5) and is not.
+    NotBase64 {
+        /// The name of the member.
+        field: &'static str,
+    },
     /// Not well-formed XML.
     NotXml {
         /// What is wrong.
@@ -189,7 +199,9 @@ impl ReadError {
             }
             Fault::TooMany { .. } => Some("scan less in one run"),
             Fault::UnknownFormat { .. } | Fault::Ambiguous { .. } | Fault::Unsupported { .. } => {
-                Some("have the tool write SARIF 2.1.0, CycloneDX JSON, Trivy JSON or JUnit XML")
+                Some(
+                    "have the tool write SARIF, CycloneDX, SPDX or JUnit XML; docs/evidence.md lists all formats",
+                )
             }
             Fault::UnsupportedVersion { .. } => Some("have the tool write one of these versions"),
             Fault::NoRun | Fault::ResultsAbsent { .. } => Some(
@@ -204,6 +216,8 @@ impl ReadError {
             | Fault::WrongType { .. }
             | Fault::MissingField { .. }
             | Fault::WrongValue { .. }
+            | Fault::Contradiction { .. }
+            | Fault::NotBase64 { .. }
             | Fault::NotXml { .. }
             | Fault::UnexpectedElement { .. }
             | Fault::Namespace { .. } => None,
@@ -244,14 +258,12 @@ impl fmt::Display for Fault {
             Self::TooDeep { limit } => write!(f, "nested more than {limit} levels deep"),
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
             Self::UnknownFormat { seen } => {
-                write!(f, "the format is not known: expected ")?;
-                Format::ALL.iter().try_for_each(|format| write!(f, "{format}, "))?;
-                write!(f, "found {seen}")
+                write!(f, "the format is not known: found {seen}")
             }
             Self::Ambiguous { formats } => {
                 write!(f, "the report claims to be several formats: {}", formats.join(", "))
             }
-            Self::Unsupported { format } => write!(f, "{format} is not supported yet"),
+            Self::Unsupported { format } => write!(f, "{format} is no report that can be judged"),
             Self::UnsupportedVersion { found, known } => {
                 write!(f, "version {} is not supported, expected {known}", quoted(found))
             }
@@ -262,6 +274,8 @@ impl fmt::Display for Fault {
             Self::ExternalProperties => {
                 f.write_str("parts of the report stand in other files or outside the run")
             }
+            Self::Contradiction { what } => write!(f, "the report contradicts itself: {what}"),
+            Self::NotBase64 { field } => write!(f, "\"{field}\" is not base64"),
             Self::NotXml { what } => write!(f, "not well-formed XML: {what}"),
             Self::Doctype => f.write_str("a document type declaration is not allowed"),
             Self::ControlCharacter { character } => {

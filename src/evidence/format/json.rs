@@ -28,6 +28,8 @@ pub(super) type Raw<'a> = &'a RawValue;
 /// The text of a report of a recognised format.
 #[derive(Clone, Copy)]
 pub(super) struct Document<'a> {
+    /// What places are counted in; `text` is a part of it.
+    whole: &'a str,
     text: &'a str,
     format: Format,
 }
@@ -35,7 +37,17 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     /// Returns the document that `text` is.
     pub(super) fn new(text: &'a str, format: Format) -> Self {
-        Self { text, format }
+        Self { whole: text, text, format }
+    }
+
+    /// Returns a part of this document as a document of another format.
+    pub(super) fn within(self, raw: Raw<'a>, format: Format) -> Self {
+        Self { whole: self.whole, text: raw.get(), format }
+    }
+
+    /// Returns the format.
+    pub(super) fn format(self) -> Format {
+        self.format
     }
 
     /// Returns the whole text.
@@ -48,6 +60,20 @@ impl<'a> Document<'a> {
         self.read(self.text, |deserializer| {
             Object::deserialize(deserializer).map(|Object(root)| root)
         })
+    }
+
+    /// Hands the items of the whole text, an array, to `item`.
+    pub(super) fn root_each<T: Deserialize<'a>>(
+        self,
+        item: impl FnMut(T) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let raw: Raw<'a> = self.read(self.text, |deserializer| Raw::deserialize(deserializer))?;
+        self.each(raw, item)
+    }
+
+    /// Reads one object that is a piece of this text.
+    pub(super) fn part<T: Deserialize<'a>>(self, part: &'a str) -> Result<T, ReadError> {
+        self.read(part, |deserializer| Object::deserialize(deserializer).map(|Object(root)| root))
     }
 
     /// Reads a value of the document.
@@ -137,7 +163,7 @@ impl<'a> Document<'a> {
     }
 
     fn explain(self, fault: Fault, part: &str, error: &serde_json::Error) -> ReadError {
-        self.error(fault).at(place(self.text, part, error))
+        self.error(fault).at(place(self.whole, part, error))
     }
 }
 
@@ -247,8 +273,14 @@ impl<T> Deref for Object<T> {
 }
 
 /// A string, borrowed from the text unless it has escapes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Text<'a>(Cow<'a, str>);
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
 
 impl Borrow<str> for Text<'_> {
     fn borrow(&self) -> &str {
@@ -285,6 +317,60 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         }
 
         deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// A whole number, which may be written as `2` or as `2.0`.
+///
+/// JSON has no integers (RFC 8259 §6), and what passes through a protobuf `Struct`, as
+/// predicates do in some libraries, comes out with a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whole(pub(super) i64);
+
+/// Numbers up to this one are exact as floating point (2^53).
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl Whole {
+    /// Returns the number if it is above 0: lines are counted from 1.
+    pub(super) fn line(self) -> Option<u64> {
+        u64::try_from(self.0).ok().filter(|line| *line > 0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WholeVisitor;
+
+        impl Visitor<'_> for WholeVisitor {
+            type Value = Whole;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Whole, E> {
+                Ok(Whole(number))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Whole, E> {
+                i64::try_from(number)
+                    .map(Whole)
+                    .map_err(|_| E::custom("a number that is too large"))
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Whole, E> {
+                if number.fract() != 0.0 || number.abs() > EXACT {
+                    return Err(E::invalid_value(serde::de::Unexpected::Float(number), &self));
+                }
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "it is whole and not too large"
+                )]
+                Ok(Whole(number as i64))
+            }
+        }
+
+        deserializer.deserialize_i64(WholeVisitor)
     }
 }
 
@@ -364,6 +450,17 @@ mod tests {
 
     fn refused(text: &str) -> Fault {
         read(text).expect_err("refused").fault
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_point() {
+        let whole = |text: &str| serde_json::from_str::<Whole>(text).ok().map(|Whole(n)| n);
+        for (text, number) in [("2", 2), ("2.0", 2), ("-1", -1), ("0", 0), ("1e3", 1_000)] {
+            assert_eq!(whole(text), Some(number), "{text}");
+        }
+        for text in ["2.5", "\"2\"", "1e300", "18446744073709551615", "null", "[2]"] {
+            assert_eq!(whole(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -320,8 +320,16 @@ mod tests {
         ))
     }
 
-    const NONE: TestCounts =
-        TestCounts { passed: 0, failed: 0, errored: 0, skipped: 0, flaky: 0, hidden: 0 };
+    const NONE: TestCounts = TestCounts {
+        passed: 0,
+        failed: 0,
+        errored: 0,
+        skipped: 0,
+        flaky: 0,
+        warned: 0,
+        todo: 0,
+        hidden: 0,
+    };
 
     #[test]
     fn the_worst_word_about_a_test_counts() {

@@ -6,110 +6,62 @@
 //! trying readers until one succeeds: an empty object would be a log without
 //! findings to a reader that forgives.
 //!
-//! A format is one module with a function `read`, one variant of [`Format`], and
-//! one row in the table of `recognise`.
+//! A format is one module with a function `read`, one variant of [`Format`] with a
+//! row in `known`, and one row in the table of `recognise`.
 
+mod bandit;
+mod cargo_audit;
+mod checkov;
+mod cppcheck;
 mod cyclonedx;
+mod detect_secrets;
+mod envelope;
 mod error;
+mod eslint;
 pub(super) mod excerpt;
+mod gitlab;
+mod gitleaks;
+mod go_test;
+mod googletest;
+mod grype;
+mod hadolint;
 mod input;
+mod jest;
 mod json;
 mod junit;
+mod known;
+mod libtest;
+mod lines;
+mod mocha;
+mod npm_audit;
+mod osv_scanner;
 mod path;
+mod pip_audit;
 mod recognise;
 mod sarif;
+mod scan;
+mod semgrep;
+mod shellcheck;
+mod spdx;
+mod syft;
 mod tally;
+mod tap;
+mod test_result;
+#[cfg(test)]
+mod testing;
 mod trivy;
+mod vulns;
 mod xml;
-
-use std::fmt;
 
 pub use error::{Fault, Place, ReadError};
 
 use json::Document;
 
-use super::kind::Kind;
 use super::report::Report;
 use super::severity::SeverityOverrides;
 use crate::limits::Limits;
 
-/// A format that refgate reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Format {
-    /// Static Analysis Results Interchange Format 2.1.0 (OASIS).
-    Sarif,
-    /// CycloneDX in JSON, 1.2 to 1.7.
-    CycloneDxJson,
-    /// What `trivy --format json` writes, `SchemaVersion` 2.
-    TrivyJson,
-    /// JUnit XML, which has many writers and no specification.
-    JunitXml,
-}
-
-impl Format {
-    /// All formats.
-    pub const ALL: [Self; 4] = [Self::Sarif, Self::CycloneDxJson, Self::TrivyJson, Self::JunitXml];
-
-    /// Returns the name in one lower-case word, for notes and command lines.
-    #[must_use]
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Sarif => "sarif",
-            Self::CycloneDxJson => "cyclonedx-json",
-            Self::TrivyJson => "trivy-json",
-            Self::JunitXml => "junit-xml",
-        }
-    }
-
-    /// Returns the format that [`Format::id`] names.
-    #[must_use]
-    pub fn parse(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.id() == id)
-    }
-
-    /// Returns the name that people use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sarif => "SARIF",
-            Self::CycloneDxJson => "CycloneDX JSON",
-            Self::TrivyJson => "Trivy JSON",
-            Self::JunitXml => "JUnit XML",
-        }
-    }
-
-    /// Returns the media type, registered with IANA where the format has one.
-    #[must_use]
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Sarif => "application/sarif+json",
-            Self::CycloneDxJson => "application/vnd.cyclonedx+json",
-            Self::TrivyJson => "application/json",
-            Self::JunitXml => "application/xml",
-        }
-    }
-
-    /// Returns whether a report of this format can be evidence of a kind at all.
-    #[must_use]
-    pub fn may_be(self, kind: &Kind) -> bool {
-        match (self, kind) {
-            (Self::Sarif, Kind::Sast | Kind::Dependencies)
-            | (Self::CycloneDxJson, Kind::Sbom | Kind::Dependencies)
-            | (Self::TrivyJson, Kind::Dependencies)
-            | (Self::JunitXml, Kind::Tests(_)) => true,
-            (Self::Sarif, Kind::Sbom | Kind::Tests(_))
-            | (Self::CycloneDxJson, Kind::Sast | Kind::Tests(_))
-            | (Self::TrivyJson, Kind::Sast | Kind::Sbom | Kind::Tests(_))
-            | (Self::JunitXml, Kind::Sast | Kind::Sbom | Kind::Dependencies) => false,
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use known::Format;
 
 /// Recognises a report by its content and reads it.
 ///
@@ -124,11 +76,53 @@ pub fn read(
 ) -> Result<Report, ReadError> {
     let text = input::decode(bytes, limits.report_bytes)?;
     let format = recognise::recognise(&text, limits)?;
-    let document = Document::new(&text, format);
+    read_as(format, &text, limits, overrides)
+}
+
+/// Reads a text as a report of a format.
+fn read_as(
+    format: Format,
+    text: &str,
+    limits: &Limits,
+    overrides: &SeverityOverrides,
+) -> Result<Report, ReadError> {
+    let document = Document::new(text, format);
     match format {
         Format::Sarif => sarif::read(document, limits, overrides),
+        Format::BanditJson => bandit::read(document, limits),
+        Format::SemgrepJson => semgrep::read(document, limits, overrides),
+        Format::GitleaksJson => gitleaks::read(document, limits),
+        Format::DetectSecretsJson => detect_secrets::read(document, limits),
+        Format::CheckovJson => checkov::read(document, limits),
+        Format::GitlabReport => gitlab::read(document, limits),
+        Format::EslintJson => eslint::read(document, limits, overrides),
+        Format::HadolintJson => hadolint::read(document, limits, overrides),
+        Format::ShellcheckJson => shellcheck::read(document, limits, overrides),
+        Format::CppcheckXml => cppcheck::read(document, limits, overrides),
         Format::CycloneDxJson => cyclonedx::read(document, limits),
+        Format::CycloneDxXml => cyclonedx::xml::read(document, limits),
+        Format::SpdxJson => spdx::json::read(document, limits),
+        Format::Spdx3Json => spdx::graph::read(document, limits),
+        Format::SpdxTagValue => spdx::tag_value::read(document),
+        Format::SyftJson => syft::read(document),
         Format::TrivyJson => trivy::read(document, limits),
+        Format::GrypeJson => grype::read(document, limits),
+        Format::OsvScannerJson => osv_scanner::read(document, limits),
+        Format::CargoAuditJson => cargo_audit::read(document, limits),
+        Format::NpmAuditJson => npm_audit::read(document, limits),
+        Format::PipAuditJson => pip_audit::read(document, limits),
+        Format::InTotoVulns => vulns::read(document, limits),
+        Format::CosignVuln => vulns::read_wrapped(document, limits),
         Format::JunitXml => junit::read(document, limits),
+        Format::InTotoTestResult => test_result::read(document, limits),
+        Format::Tap => tap::read(document, limits),
+        Format::GoTestJson => go_test::read(document, limits),
+        Format::LibtestJson => libtest::read(document, limits),
+        Format::JestJson => jest::read(document, limits),
+        Format::MochaJson => mocha::read(document, limits),
+        Format::GoogletestJson => googletest::read(document, limits),
+        Format::InTotoStatement => envelope::read_statement(document, limits, overrides),
+        Format::Dsse => envelope::read_dsse(document, limits, overrides),
+        Format::SigstoreBundle => envelope::read_bundle(document, limits, overrides),
     }
 }

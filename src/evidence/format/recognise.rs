@@ -10,6 +10,7 @@ use super::error::{Fault, ReadError};
 use super::excerpt;
 use super::json;
 use super::xml::{Event, Events};
+use super::{cyclonedx, tap};
 use crate::limits::Limits;
 
 /// A format by name: one that is read, or one that is only known.
@@ -19,44 +20,65 @@ enum Name {
     Known(&'static str),
 }
 
+use Name::{Known, Read};
+
 /// The marks of each JSON format: paths that must all be there.
 ///
-/// `[]` is the first item of an array; `path=text` asks for a string that begins with the text.
+/// `[]` is the first item of an array; `path=text` asks for a string that begins with the
+/// text, `path{` for an object and `path[` for an array.
 const JSON: &[(Name, &[&str])] = &[
-    (Name::Read(Format::Sarif), &["runs"]),
-    (Name::Read(Format::CycloneDxJson), &["bomFormat"]),
-    (Name::Read(Format::TrivyJson), &["SchemaVersion"]),
-    (Name::Known("Trivy JSON before SchemaVersion 2"), &["[].Target", "[].Vulnerabilities"]),
-    (Name::Known("Grype JSON"), &["matches", "descriptor"]),
-    (Name::Known("OSV-Scanner JSON"), &["results[].packages"]),
-    (Name::Known("cargo-audit JSON"), &["vulnerabilities", "lockfile"]),
-    (Name::Known("npm audit JSON"), &["auditReportVersion"]),
-    (Name::Known("pip-audit JSON"), &["dependencies[].vulns"]),
-    (Name::Known("pip-audit JSON"), &["dependencies[].skip_reason"]),
-    (Name::Known("gitleaks JSON"), &["[].RuleID", "[].Fingerprint"]),
-    (Name::Known("checkov JSON"), &["[].check_type", "[].results"]),
-    (Name::Known("Bandit JSON"), &["results", "metrics", "generated_at"]),
-    (Name::Known("Semgrep JSON"), &["results", "paths.scanned"]),
-    (Name::Known("a GitLab security report"), &["vulnerabilities", "scan.scanner"]),
-    (Name::Known("SPDX JSON"), &["spdxVersion"]),
-    (Name::Known("SPDX 3 JSON-LD"), &["@context=https://spdx.org/rdf/3", "@graph"]),
-    (Name::Known("SPDX 3 JSON-LD"), &["@context[]=https://spdx.org/rdf/3", "@graph"]),
-    (Name::Known("OpenVEX"), &["@context=https://openvex.dev/"]),
-    (Name::Known("OpenVEX"), &["@context[]=https://openvex.dev/"]),
-    (Name::Known("CSAF"), &["document.csaf_version"]),
-    (Name::Known("a DSSE envelope"), &["payload", "payloadType", "signatures"]),
-    (Name::Known("a Sigstore bundle"), &["mediaType=application/vnd.dev.sigstore.bundle"]),
-    (Name::Known("an in-toto statement"), &["_type", "subject", "predicateType"]),
-    (Name::Known("go test -json"), &["Action", "Package"]),
-    (Name::Known("libtest JSON"), &["type", "event"]),
-    (Name::Known("Jest JSON"), &["numTotalTests", "testResults"]),
+    (Read(Format::Sarif), &["runs"]),
+    (Read(Format::CycloneDxJson), &["bomFormat"]),
+    (Read(Format::SpdxJson), &["spdxVersion"]),
+    (Read(Format::Spdx3Json), &["@context=https://spdx.org/rdf/3", "@graph"]),
+    (Read(Format::Spdx3Json), &["@context[]=https://spdx.org/rdf/3", "@graph"]),
+    (Read(Format::SyftJson), &["artifacts", "artifactRelationships", "descriptor"]),
+    (Read(Format::TrivyJson), &["SchemaVersion"]),
+    (Read(Format::GrypeJson), &["matches", "descriptor"]),
+    (Read(Format::OsvScannerJson), &["results[].packages"]),
+    (Read(Format::OsvScannerJson), &["results[", "experimental_config"]),
+    (Read(Format::CargoAuditJson), &["vulnerabilities", "lockfile"]),
+    (Read(Format::NpmAuditJson), &["auditReportVersion"]),
+    (Read(Format::PipAuditJson), &["dependencies[].vulns"]),
+    (Read(Format::PipAuditJson), &["dependencies[].skip_reason"]),
+    (Read(Format::PipAuditJson), &["dependencies[", "fixes["]),
+    (Read(Format::PipAuditJson), &["[].name", "[].version", "[].vulns"]),
+    (Read(Format::InTotoVulns), &["scanner.uri", "scanner.result["]),
+    (Read(Format::CosignVuln), &["scanner.uri", "scanner.result{"]),
+    (Read(Format::BanditJson), &["results", "metrics", "generated_at"]),
+    (Read(Format::SemgrepJson), &["results", "paths.scanned"]),
+    (Read(Format::GitleaksJson), &["[].RuleID", "[].Fingerprint"]),
+    (Read(Format::DetectSecretsJson), &["plugins_used", "results"]),
+    (Read(Format::CheckovJson), &["[].check_type", "[].results"]),
+    (Read(Format::CheckovJson), &["check_type", "results"]),
+    (Read(Format::GitlabReport), &["vulnerabilities", "scan.scanner"]),
+    (Read(Format::EslintJson), &["[].filePath", "[].messages"]),
+    (Read(Format::HadolintJson), &["[].code=", "[].level", "[].file", "[].line"]),
+    (Read(Format::ShellcheckJson), &["[].code", "[].level", "[].file", "[].endLine"]),
+    (Read(Format::ShellcheckJson), &["comments[].code", "comments[].level"]),
+    (Read(Format::InTotoTestResult), &["result", "configuration"]),
+    (Read(Format::GoTestJson), &["Action", "Package"]),
+    (Read(Format::GoTestJson), &["Action", "ImportPath"]),
+    (Read(Format::LibtestJson), &["type", "event"]),
+    (Read(Format::JestJson), &["numTotalTests", "testResults"]),
+    (Read(Format::MochaJson), &["stats.passes", "passes[", "failures["]),
+    (Read(Format::GoogletestJson), &["testsuites[", "disabled"]),
+    (Read(Format::InTotoStatement), &["_type", "predicateType"]),
+    (Read(Format::Dsse), &["payload", "payloadType"]),
+    (Read(Format::SigstoreBundle), &["mediaType=application/vnd.dev.sigstore.bundle"]),
+    (Known("Trivy JSON before SchemaVersion 2"), &["[].Target", "[].Vulnerabilities"]),
+    (Known("npm audit JSON before npm 7"), &["advisories", "actions"]),
+    (Known("the error that ended npm audit"), &["error", "method", "uri"]),
+    (Known("an OpenVEX document"), &["@context=https://openvex.dev/"]),
+    (Known("an OpenVEX document"), &["@context[]=https://openvex.dev/"]),
+    (Known("a CSAF document"), &["document.csaf_version"]),
 ];
 
 /// Characters that mean something in a mark, so that a key with one of them is none.
-const SYNTAX: [char; 3] = ['.', '[', '='];
+const SYNTAX: [char; 4] = ['.', '[', '=', '{'];
 
 /// The formats whose documents are lines of JSON.
-const LINES: [&str; 3] = ["go test -json", "libtest JSON", "a DSSE envelope"];
+const LINES: [Format; 2] = [Format::GoTestJson, Format::LibtestJson];
 
 /// Characters at the start of a plain text in which the marks of a format are looked for.
 const TEXT_CHARS: usize = 4_000;
@@ -75,7 +97,7 @@ pub(super) fn recognise(text: &str, limits: &Limits) -> Result<Format, ReadError
             json::check_nesting(text, limits.nesting)?;
             json(text)
         }
-        _ => Err(ReadError::new(plain(text))),
+        _ => plain(text),
     }
 }
 
@@ -87,17 +109,19 @@ fn json(text: &str) -> Result<Format, ReadError> {
         .map_err(|error| json::error(text, json::fault(&error), &error))?;
     let names = sketch.names();
     if let Err(error) = deserializer.end() {
-        return Err(match names.as_slice() {
-            [Name::Known(format)] if LINES.contains(format) => {
-                ReadError::new(Fault::Unsupported { format })
+        return match names.as_slice() {
+            [Read(format)] if LINES.contains(format) => Ok(*format),
+            [Read(Format::Dsse)] => {
+                let format = "a list of DSSE envelopes";
+                Err(ReadError::new(Fault::Unsupported { format }))
             }
-            _ => json::error(text, Fault::TrailingData, &error),
-        });
+            _ => Err(json::error(text, Fault::TrailingData, &error)),
+        };
     }
     match names.as_slice() {
         [] => Err(ReadError::new(Fault::UnknownFormat { seen: sketch.describe() })),
-        [Name::Read(format)] => Ok(*format),
-        [Name::Known(format)] => Err(ReadError::new(Fault::Unsupported { format })),
+        [Read(format)] => Ok(*format),
+        [Known(format)] => Err(ReadError::new(Fault::Unsupported { format })),
         several => {
             let formats = several.iter().map(|name| name.as_str()).collect();
             Err(ReadError::new(Fault::Ambiguous { formats }))
@@ -108,8 +132,8 @@ fn json(text: &str) -> Result<Format, ReadError> {
 impl Name {
     fn as_str(self) -> &'static str {
         match self {
-            Self::Read(format) => format.as_str(),
-            Self::Known(name) => name,
+            Read(format) => format.as_str(),
+            Known(name) => name,
         }
     }
 }
@@ -127,9 +151,10 @@ impl Sketch {
     /// Records what stands at `path`; `text` is there if it is a string.
     fn see(&mut self, path: &str, text: Option<&str>) {
         for mark in JSON.iter().flat_map(|(_, marks)| *marks) {
-            let found = match mark.split_once('=') {
-                None => *mark == path,
-                Some((at, start)) => at == path && text.is_some_and(|text| text.starts_with(start)),
+            let found = match (mark.split_once('='), text) {
+                (None, None) => *mark == path,
+                (Some((at, start)), Some(text)) => at == path && text.starts_with(start),
+                (None, Some(_)) | (Some(_), None) => false,
             };
             if found {
                 self.marks.insert(mark);
@@ -189,6 +214,7 @@ impl<'de> Visitor<'de> for Step<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let is_root = self.path.is_empty();
         self.sketch.is_empty |= is_root;
+        self.sketch.see(&format!("{}{{", self.path), None);
         while let Some(key) = map.next_key::<json::Text<'de>>()? {
             if is_root {
                 self.sketch.is_empty = false;
@@ -210,6 +236,7 @@ impl<'de> Visitor<'de> for Step<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let is_root = self.path.is_empty();
+        self.sketch.see(&format!("{}[", self.path), None);
         let path = format!("{}[]", self.path);
         let first = if matters(&path) {
             items.next_element_seed(Step { sketch: &mut *self.sketch, path })?
@@ -266,11 +293,9 @@ fn xml(text: &str, limits: &Limits) -> Result<Format, ReadError> {
     let namespace = root.attribute("xmlns").unwrap_or_default();
     match root.name {
         "testsuites" | "testsuite" => Ok(Format::JunitXml),
-        "bom" if namespace.starts_with("http://cyclonedx.org/schema/bom/") => {
-            Err(ReadError::new(Fault::Unsupported { format: "CycloneDX XML" }))
-        }
+        "bom" if namespace.starts_with(cyclonedx::xml::NAMESPACE) => Ok(Format::CycloneDxXml),
         "results" if matches!(events.next()?, Some(Event::Open(child)) if child.name == "cppcheck") => {
-            Err(ReadError::new(Fault::Unsupported { format: "cppcheck XML" }))
+            Ok(Format::CppcheckXml)
         }
         name => {
             let seen = format!("XML with the root element {}", excerpt::quoted(name));
@@ -279,28 +304,33 @@ fn xml(text: &str, limits: &Limits) -> Result<Format, ReadError> {
     }
 }
 
-/// Names the plain-text formats.
-fn plain(text: &str) -> Fault {
+/// Recognises a text that is neither JSON nor XML by its first lines.
+fn plain(text: &str) -> Result<Format, ReadError> {
     let end = text.char_indices().nth(TEXT_CHARS).map_or(text.len(), |(end, _)| end);
-    let mut start = text.get(..end).unwrap_or_default().lines();
-    let is_tap = |line: &str| {
-        line.starts_with("TAP version ")
-            || line
-                .strip_prefix("1..")
-                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-            || line == "ok"
-            || line == "not ok"
-            || line.starts_with("ok ")
-            || line.starts_with("not ok ")
-    };
-    if start.clone().any(|line| line.starts_with("SPDXVersion:")) {
-        return Fault::Unsupported { format: "SPDX tag-value" };
+    let start = text.get(..end).unwrap_or_default();
+    let of_spdx = start.lines().any(|line| line.starts_with("SPDXVersion:"));
+    // A comment or the output of a test may be longer than the start, but not a plan at the end.
+    let of_tap = start.lines().any(|line| tap::parse(line).is_some());
+    // Before Go 1.24 a package that does not compile is told in plain text.
+    let of_go =
+        start.lines().any(|line| line.starts_with("{\"Time\":") && line.contains("\"Action\":"));
+    let found: Vec<Format> =
+        [(of_spdx, Format::SpdxTagValue), (of_tap, Format::Tap), (of_go, Format::GoTestJson)]
+            .into_iter()
+            .filter_map(|(found, format)| found.then_some(format))
+            .collect();
+    match found.as_slice() {
+        [format] => Ok(*format),
+        [] => {
+            let first = start.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            let seen = format!("text that begins with {}", excerpt::quoted(first));
+            Err(ReadError::new(Fault::UnknownFormat { seen }))
+        }
+        several => {
+            let formats = several.iter().map(|format| format.as_str()).collect();
+            Err(ReadError::new(Fault::Ambiguous { formats }))
+        }
     }
-    if start.clone().any(is_tap) {
-        return Fault::Unsupported { format: "TAP" };
-    }
-    let first = start.find(|line| !line.trim().is_empty()).unwrap_or_default();
-    Fault::UnknownFormat { seen: format!("text that begins with {}", excerpt::quoted(first)) }
 }
 
 #[cfg(test)]
@@ -334,30 +364,51 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_are_not_read_are_named() {
+    fn each_format_is_recognised_by_its_marks() {
         for (text, format) in [
-            (r#"{"matches": [], "descriptor": {"name": "grype"}}"#, "Grype JSON"),
-            (r#"{"results": [{"packages": []}]}"#, "OSV-Scanner JSON"),
-            (r#"{"vulnerabilities": {}, "lockfile": {}}"#, "cargo-audit JSON"),
-            (r#"{"auditReportVersion": 2}"#, "npm audit JSON"),
-            (r#"{"dependencies": [{"vulns": []}]}"#, "pip-audit JSON"),
-            (r#"{"dependencies": [{"skip_reason": "x"}]}"#, "pip-audit JSON"),
-            (r#"{"dependencies": [{"skip_reason": "x", "vulns": []}]}"#, "pip-audit JSON"),
-            (r#"[{"RuleID": "x", "Fingerprint": "y"}]"#, "gitleaks JSON"),
-            (r#"{"@context": "https://openvex.dev/ns/v0.2.0"}"#, "OpenVEX"),
-            (r#"{"@context": ["https://openvex.dev/ns/v0.2.0", "x"]}"#, "OpenVEX"),
-            (r#"{"@context": "https://spdx.org/rdf/3.0.1/x", "@graph": []}"#, "SPDX 3 JSON-LD"),
-            (r#"{"document": {"csaf_version": "2.0"}}"#, "CSAF"),
+            (r#"{"matches": [], "descriptor": {"name": "grype"}}"#, Format::GrypeJson),
+            (r#"{"results": [{"packages": []}]}"#, Format::OsvScannerJson),
+            (r#"{"results": [], "experimental_config": {}}"#, Format::OsvScannerJson),
+            (r#"{"vulnerabilities": {}, "lockfile": {}}"#, Format::CargoAuditJson),
+            (r#"{"auditReportVersion": 2, "vulnerabilities": {}}"#, Format::NpmAuditJson),
+            (r#"{"dependencies": [{"vulns": []}]}"#, Format::PipAuditJson),
+            (r#"{"dependencies": [{"skip_reason": "x"}]}"#, Format::PipAuditJson),
+            (r#"{"dependencies": [{"skip_reason": "x", "vulns": []}]}"#, Format::PipAuditJson),
+            (r#"{"dependencies": [], "fixes": []}"#, Format::PipAuditJson),
+            (r#"[{"RuleID": "x", "Fingerprint": "y"}]"#, Format::GitleaksJson),
+            (r#"[{"code": "DL1", "level": "x", "file": "f", "line": 1}]"#, Format::HadolintJson),
+            (
+                r#"[{"code": 1, "level": "x", "file": "f", "line": 1, "endLine": 1}]"#,
+                Format::ShellcheckJson,
+            ),
+            (r#"{"scanner": {"uri": "x", "result": []}}"#, Format::InTotoVulns),
+            (r#"{"scanner": {"uri": "x", "result": {}}}"#, Format::CosignVuln),
+            (r#"{"spdxVersion": "SPDX-2.3"}"#, Format::SpdxJson),
+            (r#"{"@context": "https://spdx.org/rdf/3.0.1/x", "@graph": []}"#, Format::Spdx3Json),
             (
                 r#"{"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"}"#,
-                "a Sigstore bundle",
+                Format::SigstoreBundle,
             ),
-            ("{\"Action\": \"run\", \"Package\": \"p\"}\n{}", "go test -json"),
-            ("SPDXVersion: SPDX-2.3", "SPDX tag-value"),
-            ("TAP version 13\n1..0", "TAP"),
-            ("# x\nok 1 - a", "TAP"),
-            ("<bom xmlns=\"http://cyclonedx.org/schema/bom/1.6\"/>", "CycloneDX XML"),
-            ("<results version=\"2\">\n <cppcheck/></results>", "cppcheck XML"),
+            ("{\"Action\": \"run\", \"Package\": \"p\"}\n{}", Format::GoTestJson),
+            ("# p\n{\"Time\":\"x\",\"Action\":\"run\"}", Format::GoTestJson),
+            ("SPDXVersion: SPDX-2.3", Format::SpdxTagValue),
+            ("TAP version 13\n1..0", Format::Tap),
+            ("# x\nok 1 - a", Format::Tap),
+            ("<bom xmlns=\"http://cyclonedx.org/schema/bom/1.6\"/>", Format::CycloneDxXml),
+            ("<results version=\"2\">\n <cppcheck/></results>", Format::CppcheckXml),
+        ] {
+            assert_eq!(recognise(text, &Limits::default()), Ok(format), "{text}");
+        }
+    }
+
+    #[test]
+    fn documents_that_are_no_reports_are_named() {
+        for (text, format) in [
+            (r#"{"@context": "https://openvex.dev/ns/v0.2.0"}"#, "an OpenVEX document"),
+            (r#"{"@context": ["https://openvex.dev/ns/v0.2.0", "x"]}"#, "an OpenVEX document"),
+            (r#"{"document": {"csaf_version": "2.0"}}"#, "a CSAF document"),
+            (r#"{"error": {}, "method": "POST", "uri": "x"}"#, "the error that ended npm audit"),
+            ("{\"payload\": \"\", \"payloadType\": \"\"}\n{}", "a list of DSSE envelopes"),
         ] {
             assert_eq!(fault(text), Fault::Unsupported { format }, "{text}");
         }

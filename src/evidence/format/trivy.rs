@@ -9,10 +9,10 @@ use serde::Deserialize;
 use super::Format;
 use super::error::{Fault, ReadError};
 use super::excerpt;
-use super::json::{Document, Object, Raw, Text};
+use super::json::{Document, Object, Raw, Text, Whole};
 use super::path;
 use super::tally::Tally;
-use crate::evidence::report::{Caveat, Finding, Location, Report, Tool};
+use crate::evidence::report::{Caveat, Class, Finding, Location, Mark, Report, Tool};
 use crate::evidence::severity::Rating;
 use crate::limits::Limits;
 
@@ -101,7 +101,7 @@ struct Detected<'a> {
     /// The line of a secret; Trivy has replaced the secret itself by stars.
     #[serde(borrow, rename = "Match")]
     masked_line: Option<Text<'a>>,
-    start_line: Option<u64>,
+    start_line: Option<Whole>,
     #[serde(borrow)]
     cause_metadata: Option<Object<Cause<'a>>>,
 }
@@ -117,7 +117,7 @@ struct Identifier<'a> {
 struct Cause<'a> {
     #[serde(borrow)]
     resource: Option<Text<'a>>,
-    start_line: Option<u64>,
+    start_line: Option<Whole>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +130,7 @@ struct Modified<'a> {
 /// Reads a Trivy report.
 pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, ReadError> {
     let root: Root<'_> = document.root()?;
-    let version: u64 = document.value(root.schema_version)?;
+    let Whole(version) = document.value(root.schema_version)?;
     if version != 2 {
         let (found, known) = (version.to_string(), "SchemaVersion 2");
         return Err(document.error(Fault::UnsupportedVersion { found, known }));
@@ -219,22 +219,16 @@ impl<'a> Reading<'a> {
                 .error(Fault::MissingField { field: "VulnerabilityID, ID or RuleID".into() }));
         };
         let rating = Rating::from_word(detected.severity.as_deref().unwrap_or_default());
-        let document = self.document;
+        let (document, class) = (self.document, detected.class());
         self.tally.add(&mut self.report, rating, suppressed, || {
             let file = target.target.as_deref().unwrap_or_default();
-            Ok(Finding {
-                rating,
-                rule: excerpt::name(rule),
-                aliases: detected.aliases(document)?,
-                tool: "Trivy".into(),
-                locations: vec![detected.location(file)],
-                unlisted_locations: 0,
-                title: excerpt::prose(
-                    detected.title.as_deref().or(detected.message.as_deref()).unwrap_or_default(),
-                ),
-                fingerprint: detected.fingerprint(rule, file),
-                suppressed,
-            })
+            let title = detected.title.as_deref().or(detected.message.as_deref());
+            let mut finding = Finding::new(class, rating, rule, "Trivy")
+                .at(detected.location(file))
+                .titled(title);
+            finding.aliases = detected.aliases(document)?;
+            finding.suppressed = suppressed;
+            Ok(finding.identified_by(detected.mark()))
         })
     }
 
@@ -259,6 +253,14 @@ impl<'a> Detected<'a> {
         self.vulnerability_id.as_deref().or(self.id.as_deref()).or(self.rule_id.as_deref())
     }
 
+    fn class(&self) -> Class {
+        match (&self.vulnerability_id, &self.id) {
+            (Some(_), _) => Class::Dependency,
+            (None, Some(_)) => Class::Configuration,
+            (None, None) => Class::Secret,
+        }
+    }
+
     fn aliases(&self, document: Document<'a>) -> Result<Vec<String>, ReadError> {
         let mut aliases = Vec::new();
         if let Some(ids) = self.vendor_ids {
@@ -278,32 +280,26 @@ impl<'a> Detected<'a> {
 
     fn line(&self) -> Option<u64> {
         let cause = self.cause_metadata.as_ref().and_then(|cause| cause.start_line);
-        self.start_line.or(cause).filter(|line| *line > 0)
+        self.start_line.or(cause).and_then(Whole::line)
     }
 
     fn location(&self, file: &str) -> Location {
         match (&self.pkg_name, self.purl()) {
             (None, None) => path::location(file, self.line()),
-            (name, purl) => Location::Package {
-                purl: purl.map(excerpt::name),
-                name: excerpt::name(name.as_deref().or(purl).unwrap_or_default()),
-                version: self.installed_version.as_deref().map(excerpt::name),
-            },
+            (name, purl) => Location::package(
+                purl,
+                name.as_deref().or(purl).unwrap_or_default(),
+                self.installed_version.as_deref(),
+            ),
         }
     }
 
-    /// Returns what stays the same: for a package without its version, else file and text or line.
-    fn fingerprint(&self, rule: &str, file: &str) -> String {
-        if let Some(package) = self.pkg_name.as_deref().or(self.purl()) {
-            return excerpt::digest(["trivy-package", rule, package, file]);
-        }
+    fn mark(&self) -> Mark<'_> {
         let resource = self.cause_metadata.as_ref().and_then(|cause| cause.resource.as_deref());
-        match self.masked_line.as_deref().or(resource) {
-            Some(text) if !text.is_empty() => excerpt::digest(["trivy-text", rule, file, text]),
-            _ => {
-                let line = self.line().unwrap_or(0).to_string();
-                excerpt::digest(["trivy-line", rule, file, &line])
-            }
+        match (self.masked_line.as_deref(), resource) {
+            (Some(line), _) => Mark::Secret(line),
+            (None, Some(resource)) => Mark::Resource(resource),
+            (None, None) => Mark::Line,
         }
     }
 }
@@ -397,7 +393,11 @@ mod tests {
             report(&target).findings[0].fingerprint.clone()
         };
         assert_eq!(of("1", "a.lock"), of("2", "a.lock"));
-        assert_ne!(of("1", "a.lock"), of("1", "b.lock"));
+        assert_eq!(
+            of("1", "a.lock"),
+            of("1", "b.lock"),
+            "the package matters, not where it is listed"
+        );
     }
 
     #[test]
@@ -412,7 +412,7 @@ mod tests {
             fault(r#"{"SchemaVersion": 2}"#),
             Fault::MissingField { field: "ArtifactType".into() }
         );
-        for schema in ["null", "-2", "2.0", "\"2\"", "[2]", "1e999"] {
+        for schema in ["null", "2.5", "\"2\"", "[2]", "1e999"] {
             let text = format!(r#"{{"SchemaVersion": {schema}, "ArtifactType": "x"}}"#);
             assert!(
                 matches!(fault(&text), Fault::WrongType { .. } | Fault::NotJson { .. }),

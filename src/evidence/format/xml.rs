@@ -28,7 +28,14 @@ pub(super) struct Events<'a> {
     closing: bool,
     /// Where the last event began, in bytes.
     offset: usize,
+    /// The text since the last start or end of an element, if it is kept.
+    content: Option<String>,
+    /// The next event begins a new text.
+    content_ends: bool,
 }
+
+/// Bytes of the text of one element that are kept.
+const CONTENT_BYTES: usize = 4_096;
 
 /// What a document consists of.
 pub(super) enum Event<'a> {
@@ -71,12 +78,46 @@ impl<'a> Events<'a> {
         }
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;
-        Ok(Self { text, reader, limit, depth: 0, seen_root: false, closing: false, offset: 0 })
+        Ok(Self {
+            text,
+            reader,
+            limit,
+            depth: 0,
+            seen_root: false,
+            closing: false,
+            offset: 0,
+            content: None,
+            content_ends: false,
+        })
+    }
+
+    /// Keeps the beginning of the text of each element, for [`Events::content`].
+    pub(super) fn keeping_content(mut self) -> Self {
+        self.content = Some(String::new());
+        self
+    }
+
+    /// Returns the text between the last two events: that of an element without others in
+    /// it, at its [`Event::Close`].
+    pub(super) fn content(&self) -> &str {
+        self.content.as_deref().unwrap_or_default()
+    }
+
+    fn keep(&mut self, text: &str) {
+        if let Some(content) = &mut self.content {
+            let room = CONTENT_BYTES.saturating_sub(content.len());
+            content.push_str(text.get(..text.floor_char_boundary(room)).unwrap_or_default());
+        }
     }
 
     /// Returns the next event, or `None` at the end of a whole document.
     pub(super) fn next(&mut self) -> Result<Option<Event<'a>>, ReadError> {
         use quick_xml::events::Event as Raw;
+        if std::mem::replace(&mut self.content_ends, true)
+            && let Some(content) = &mut self.content
+        {
+            content.clear();
+        }
         if std::mem::take(&mut self.closing) {
             self.depth -= 1;
             return Ok(Some(Event::Close));
@@ -104,11 +145,16 @@ impl<'a> Events<'a> {
                     {
                         return Err(self.ill_formed("text outside the root element"));
                     }
+                    self.keep(&text);
                 }
-                Raw::CData(_) => self.inside("a CDATA section")?,
+                Raw::CData(text) => {
+                    self.inside("a CDATA section")?;
+                    self.keep(&text);
+                }
                 Raw::GeneralRef(reference) => {
                     self.inside("a reference")?;
-                    self.resolve(&reference)?;
+                    let character = self.resolve(&reference)?;
+                    self.keep(character.encode_utf8(&mut [0; 4]));
                 }
                 Raw::Decl(declaration) => self.check_declaration(&declaration)?,
                 Raw::DocType(_) => return Err(self.error(Fault::Doctype)),
@@ -305,6 +351,24 @@ mod tests {
         ] {
             assert_eq!(events(text).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn the_text_of_an_element_is_kept_up_to_a_limit() {
+        let contents = |text: &str| {
+            let mut events = Events::new(text, 5).expect(text).keeping_content();
+            let mut out = Vec::new();
+            while let Some(event) = events.next().expect(text) {
+                if matches!(event, Event::Close) {
+                    out.push(events.content().to_owned());
+                }
+            }
+            out
+        };
+        assert_eq!(contents("<a>x<b>1&lt;<!-- c -->2<![CDATA[<]]></b>y</a>"), ["1<2<", "y"]);
+        assert_eq!(contents("<a>x<b/></a>"), ["", ""]);
+        let long = format!("<a>{}</a>", "é".repeat(10_000));
+        assert_eq!(contents(&long)[0].len(), 4_096);
     }
 
     #[test]

@@ -55,6 +55,19 @@ pub enum Unsuitable {
         /// Components that the policy asks for.
         needed: u64,
     },
+    /// The tool left parts out, and the policy does not allow that; or it left out everything.
+    Skipped {
+        /// The tool.
+        tool: String,
+        /// How many.
+        count: u64,
+        /// Out of how many.
+        of: u64,
+        /// Why the first was left out.
+        first: String,
+    },
+    /// The report speaks of packages alone.
+    NoStatementAboutCode,
     /// Nothing in the report says that packages were checked for vulnerabilities.
     NoVulnerabilityStatement,
     /// No test ran.
@@ -77,8 +90,9 @@ impl Report {
     /// # Errors
     /// Returns the first reason why it is none.
     pub fn supports(&self, kind: &Kind, requirements: &Requirements) -> Result<(), Unsuitable> {
-        if !self.format.may_be(kind) {
-            return Err(Unsuitable::Format { format: self.format, kind: kind.clone() });
+        let formats = [Some(self.format), self.predicate];
+        if let Some(format) = formats.into_iter().flatten().find(|format| !format.may_be(kind)) {
+            return Err(Unsuitable::Format { format, kind: kind.clone() });
         }
         for caveat in &self.caveats {
             match caveat {
@@ -92,16 +106,24 @@ impl Report {
                         return Err(Unsuitable::ToolErrors { tool, count, first });
                     }
                 },
+                Caveat::Skipped { tool, count, of, first } => {
+                    if requirements.incomplete == Incomplete::Refuse || count >= of {
+                        let (tool, first) = (tool.clone(), first.clone());
+                        return Err(Unsuitable::Skipped { tool, count: *count, of: *of, first });
+                    }
+                }
                 Caveat::LinterReport { suite } => {
                     return Err(Unsuitable::LinterReport { suite: suite.clone() });
                 }
                 Caveat::ToolWarnings { .. }
                 | Caveat::NothingNamed { .. }
                 | Caveat::TotalsDisagree { .. }
+                | Caveat::Informational { .. }
                 | Caveat::Licences { .. } => {}
             }
         }
         match kind {
+            Kind::Sast if self.is_about_packages => Err(Unsuitable::NoStatementAboutCode),
             Kind::Sast => Ok(()),
             Kind::Sbom => {
                 let (found, needed) = (self.components.unwrap_or(0), requirements.min_components);
@@ -153,6 +175,11 @@ impl fmt::Display for Unsuitable {
             Self::TooFewComponents { found, needed } => {
                 write!(f, "{found} components, expected at least {needed}")
             }
+            Self::Skipped { tool, count, of, first } => {
+                let (tool, first) = (quoted(tool), quoted(first));
+                write!(f, "{tool} left out {count} of {of}, the first: {first}")
+            }
+            Self::NoStatementAboutCode => f.write_str("the report speaks of packages, not of code"),
             Self::NoVulnerabilityStatement => f.write_str(
                 "nothing in the report says that packages were checked for vulnerabilities",
             ),

@@ -23,13 +23,15 @@ pub(super) struct Inventory<'a> {
     by_reference: BTreeMap<Text<'a>, Option<Component<'a>>>,
 }
 
-struct Component<'a> {
-    name: Text<'a>,
-    version: Option<Text<'a>>,
-    purl: Option<Text<'a>>,
+/// A component as vulnerabilities refer to it.
+#[derive(Default)]
+pub(super) struct Component<'a> {
+    pub(super) name: Text<'a>,
+    pub(super) version: Option<Text<'a>>,
+    pub(super) purl: Option<Text<'a>>,
 }
 
-impl Inventory<'_> {
+impl<'a> Inventory<'a> {
     /// Returns an empty inventory, in which components can be found if `is_indexed`.
     pub(super) fn new(is_indexed: bool) -> Self {
         Self { count: 0, is_indexed, by_reference: BTreeMap::new() }
@@ -40,37 +42,39 @@ impl Inventory<'_> {
         self.count
     }
 
-    /// Returns the component that a vulnerability refers to, and its name without the version.
-    pub(super) fn locate(&self, reference: &Text<'_>) -> (Location, String) {
-        match self.by_reference.get(&**reference) {
-            Some(Some(component)) => {
-                let location = Location::Package {
-                    purl: component.purl.as_deref().map(excerpt::name),
-                    name: excerpt::name(&component.name),
-                    version: component.version.as_deref().map(excerpt::name),
-                };
-                let stable = component.purl.as_deref().map_or(&*component.name, without_version);
-                (location, excerpt::name(stable))
+    /// Counts a component.
+    pub(super) fn count_one(&mut self) {
+        self.count += 1;
+    }
+
+    /// Makes a component that was counted known by its `bom-ref`.
+    pub(super) fn index(&mut self, reference: Option<Text<'a>>, component: Component<'a>) {
+        let (Some(reference), true) = (reference, self.is_indexed) else { return };
+        let is_full = self.by_reference.len() >= MAX_INDEXED;
+        match self.by_reference.entry(reference) {
+            Entry::Vacant(_) if is_full => {}
+            Entry::Vacant(entry) => {
+                entry.insert(Some(component));
             }
-            Some(None) | None if reference.starts_with("pkg:") => {
-                let purl = excerpt::name(reference);
-                let location =
-                    Location::Package { purl: Some(purl.clone()), name: purl, version: None };
-                (location, excerpt::name(without_version(reference)))
-            }
-            Some(None) | None => {
-                (Location::Other(excerpt::name(reference)), excerpt::name(reference))
+            // Whatever refers to it may mean either.
+            Entry::Occupied(mut entry) => {
+                entry.insert(None);
             }
         }
     }
-}
 
-/// Cuts a package URL before its version, qualifiers and subpath (purl-spec: `type/namespace/name@version?qualifiers#subpath`).
-fn without_version(purl: &str) -> &str {
-    let end = purl.find(['?', '#']).unwrap_or(purl.len());
-    let purl = purl.get(..end).unwrap_or(purl);
-    // An `@` that belongs to a namespace is written %40.
-    purl.split_once('@').map_or(purl, |(name, _)| name)
+    /// Returns the component that a vulnerability refers to.
+    pub(super) fn locate(&self, reference: &str) -> Location {
+        match self.by_reference.get(reference) {
+            Some(Some(Component { name, version, purl })) => {
+                Location::package(purl.as_deref(), name, version.as_deref())
+            }
+            Some(None) | None if reference.starts_with("pkg:") => {
+                Location::package(Some(reference), reference, None)
+            }
+            Some(None) | None => Location::Other(excerpt::name(reference)),
+        }
+    }
 }
 
 /// Reads an array of components with those nested in them.
@@ -123,7 +127,7 @@ impl<'de> Visitor<'de> for OneComponent<'_, 'de> {
         let mut purl: Option<Option<Text<'de>>> = None;
         let mut reference: Option<Option<Text<'de>>> = None;
         let mut has_nested = false;
-        inventory.count += 1;
+        inventory.count_one();
         while let Some(key) = map.next_key::<Text<'de>>()? {
             match &*key {
                 "name" => once(&mut name, "name", map.next_value()?)?,
@@ -141,20 +145,8 @@ impl<'de> Visitor<'de> for OneComponent<'_, 'de> {
             }
         }
         let Some(name) = name else { return Err(A::Error::missing_field("name")) };
-        if let (Some(reference), true) = (reference.flatten(), inventory.is_indexed) {
-            let component = Component { name, version: version.flatten(), purl: purl.flatten() };
-            let is_full = inventory.by_reference.len() >= MAX_INDEXED;
-            match inventory.by_reference.entry(reference) {
-                Entry::Vacant(_) if is_full => {}
-                Entry::Vacant(entry) => {
-                    entry.insert(Some(component));
-                }
-                // Whatever refers to it may mean either.
-                Entry::Occupied(mut entry) => {
-                    entry.insert(None);
-                }
-            }
-        }
+        let component = Component { name, version: version.flatten(), purl: purl.flatten() };
+        inventory.index(reference.flatten(), component);
         Ok(())
     }
 }

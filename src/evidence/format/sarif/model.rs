@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::evidence::format::json::{Object, Raw, Text};
+use crate::evidence::format::json::{Object, Raw, Text, Whole};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -154,7 +154,7 @@ pub(super) struct Checkout<'a> {
 pub(super) struct SarifResult<'a> {
     #[serde(borrow)]
     pub(super) rule_id: Option<Text<'a>>,
-    pub(super) rule_index: Option<i64>,
+    pub(super) rule_index: Option<Whole>,
     #[serde(borrow)]
     pub(super) rule: Option<Object<RuleReference<'a>>>,
     #[serde(borrow)]
@@ -184,7 +184,7 @@ pub(super) struct SarifResult<'a> {
 pub(super) struct RuleReference<'a> {
     #[serde(borrow)]
     pub(super) id: Option<Text<'a>>,
-    pub(super) index: Option<i64>,
+    pub(super) index: Option<Whole>,
     #[serde(borrow)]
     pub(super) tool_component: Option<Object<ComponentReference<'a>>>,
 }
@@ -193,7 +193,7 @@ pub(super) struct RuleReference<'a> {
 pub(super) struct ComponentReference<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
-    pub(super) index: Option<i64>,
+    pub(super) index: Option<Whole>,
 }
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::model;
 use crate::evidence::format::error::{Fault, ReadError};
 use crate::evidence::format::excerpt;
-use crate::evidence::format::json::{Document, Object, Raw, Text};
+use crate::evidence::format::json::{Document, Object, Raw, Text, Whole};
 use crate::evidence::format::path;
 use crate::evidence::report::Location;
 
@@ -62,7 +62,7 @@ impl<'a> Bases<'a> {
         let base = artifact.and_then(|artifact| artifact.uri_base_id.as_deref());
         let line = physical.and_then(|physical| physical.region.as_ref()).and_then(|region| {
             // A line that is no number says nothing, and nothing depends on it.
-            document.try_value(region.start_line?).filter(|line| *line > 0)
+            document.try_value::<Whole>(region.start_line?).and_then(Whole::line)
         });
         match self.resolve(uri, base).and_then(|path| path::normalise(&path)) {
             Some(path) => Location::File { path: excerpt::name(&path), line },

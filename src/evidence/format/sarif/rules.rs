@@ -10,7 +10,7 @@
 
 use super::model;
 use crate::evidence::format::error::{Fault, ReadError};
-use crate::evidence::format::json::{Document, Object, Raw, Text};
+use crate::evidence::format::json::{Document, Object, Raw, Text, Whole};
 use crate::evidence::severity::{LevelSeverities, Rating, Severity};
 
 /// Rules of one run that are read; CodeQL and Semgrep have some thousands.
@@ -123,6 +123,11 @@ impl<'a> Rules<'a> {
         Ok(())
     }
 
+    /// Returns whether all findings of the tool are leaked secrets.
+    pub(super) fn is_secret_scanner(&self) -> bool {
+        self.is_secret_scanner
+    }
+
     /// Returns whether there is no rule at all.
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty()
@@ -202,13 +207,13 @@ impl<'a> Rules<'a> {
     fn position(
         &self,
         id: Option<&str>,
-        index: Option<i64>,
+        index: Option<Whole>,
         reference: Option<&model::RuleReference<'_>>,
     ) -> Option<usize> {
         let component = self.component(reference);
         let by_index = || {
             let range = component.map(|component| component.rules.clone())?;
-            let position = range.start.checked_add(usize::try_from(index?).ok()?)?;
+            let position = range.start.checked_add(usize::try_from(index?.0).ok()?)?;
             let rule = self.rules.get(position).filter(|_| range.contains(&position))?;
             id.is_none_or(|id| is_at_or_below(id, &rule.id)).then_some(position)
         };
@@ -248,7 +253,7 @@ impl<'a> Rules<'a> {
         };
         let extensions = self.components.get(1..).unwrap_or_default();
         let by_index =
-            component.index.and_then(|index| extensions.get(usize::try_from(index).ok()?));
+            component.index.and_then(|index| extensions.get(usize::try_from(index.0).ok()?));
         by_index
             .or_else(|| {
                 let name = component.name.as_deref()?;
