@@ -132,7 +132,11 @@ pub(super) mod samples {
     pub(crate) fn refused() -> Verdict {
         let finding = OpenFinding {
             severity: "high".into(),
+            class: "code".into(),
             rule: Foreign::from("R1\u{1b}[2J"),
+            ids: vec![Foreign::from("R1\u{1b}[2J")],
+            paths: vec![Foreign::from("src/a b.rs")],
+            purls: Vec::new(),
             location: Foreign::from("src/a b.rs:7"),
             title: Foreign::from("<script> 100%\n::error::mine ]]>\0"),
             tool: Foreign::from("tool"),

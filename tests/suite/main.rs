@@ -22,10 +22,10 @@ mod ground;
 mod in_toto;
 mod policy_refs;
 mod push;
-mod setup;
+mod repositories;
 mod review_changes;
 mod review_people;
-mod repositories;
+mod setup;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]
 mod signature_openpgp;

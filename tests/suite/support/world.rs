@@ -293,7 +293,7 @@ pub fn review_only(review: &str) -> String {
     format!(
         "{CONFIG}[[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n[review]\n{review}"
     )
-    }
+}
 
 /// Returns a world that was made once for these rules, to be copied: most tests begin in the same one.
 ///
