@@ -26,7 +26,9 @@ pub fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
     let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
     let to = destination(&workspace, args.to.as_deref())?;
     let new = object(&workspace, &to, &args.from)?;
-    let verdict = judge_update(&workspace, &to, new)?;
+    let break_glass = args.break_glass.iter().map(Into::into).collect();
+    let circumstances = Circumstances { break_glass, ..Circumstances::default() };
+    let verdict = judge_with(&workspace, &to, new, &circumstances)?;
     match args.format {
         Format::Json => out.text(&json::verdict(&verdict)),
         Format::Text => {
@@ -34,6 +36,7 @@ pub fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
                 if args.all { remote::Options::everything() } else { remote::Options::default() };
             out.text(&remote::verdict_with(&verdict, options));
             if verdict.is_accepted() {
+                out.text(&remote::excepted(&verdict));
                 out.line(&format!("{to} would be accepted"));
             }
         }
@@ -117,6 +120,15 @@ fn exit(verdict: &Verdict) -> ExitCode {
 /// # Errors
 /// It cannot be judged.
 pub(super) fn judge_update(workspace: &Workspace, to: &RefName, new: ObjectId) -> Result<Verdict> {
+    judge_with(workspace, to, new, &Circumstances::default())
+}
+
+fn judge_with(
+    workspace: &Workspace,
+    to: &RefName,
+    new: ObjectId,
+    circumstances: &Circumstances,
+) -> Result<Verdict> {
     workspace.remote.join_evidence(&workspace.git)?;
     let mut updates = Vec::new();
     let old = workspace.on_server(to)?.filter(|_| !to.is_tag()).map(|id| id.0);
@@ -140,7 +152,7 @@ pub(super) fn judge_update(workspace: &Workspace, to: &RefName, new: ObjectId) -
             format!("{to} has this commit already, and there is nothing else to push"),
         ));
     }
-    judge(&Push { updates }, &workspace.judged()?, &Circumstances::default(), workspace.now)
+    judge(&Push { updates }, &workspace.judged()?, circumstances, workspace.now)
 }
 
 /// Returns the ref that would be pushed to.

@@ -40,7 +40,10 @@ const SETTINGS_BYTES: u64 = 1 << 20;
 pub fn run(args: &[OsString]) -> ExitCode {
     report_panics();
     match hook(args) {
-        Ok(Answer::Accepted(accepted)) => accept(accepted),
+        Ok(Answer::Accepted(accepted, warnings)) => {
+            say(&warnings);
+            accept(accepted)
+        }
         Ok(Answer::Refused(text)) => {
             say(&text);
             ExitCode::from(REFUSED)
@@ -60,7 +63,8 @@ fn accept(_accepted: Accepted) -> ExitCode {
 
 /// What a hook answers to git.
 enum Answer {
-    Accepted(Accepted),
+    /// With what is said all the same.
+    Accepted(Accepted, String),
     Refused(String),
 }
 
@@ -105,6 +109,7 @@ fn hook(args: &[OsString]) -> Result<Answer> {
     let circumstances = Circumstances {
         namespace: environment.namespace.clone(),
         shallow: is_shallow(&environment),
+        break_glass: Circumstances::break_glass(&environment.push_options),
     };
     let repository = Repository {
         view: View::Server(Refs::new(&layout)),
@@ -120,7 +125,7 @@ fn hook(args: &[OsString]) -> Result<Answer> {
     );
     let text = remote::verdict(&verdict);
     Ok(match verdict.into_accepted() {
-        Some(accepted) => Answer::Accepted(accepted),
+        Some(accepted) => Answer::Accepted(accepted, text),
         None => Answer::Refused(text),
     })
 }

@@ -5,6 +5,7 @@ pub mod attestation;
 pub mod change;
 pub mod checklist;
 pub mod dsse;
+pub mod exception;
 pub mod format;
 pub mod kind;
 pub mod predicate;

@@ -1,24 +1,64 @@
 //! Gate scan: every commit was scanned, and nothing blocking was found.
 
+mod excepted;
+
 use std::collections::BTreeMap;
+
+use excepted::Exceptions;
 
 use super::current::{Current, Demands, Gap, current, gaps, stands};
 use crate::clock::Timestamp;
 use crate::evidence::attestation::CommitEvidence;
+use crate::evidence::exception::Known;
 use crate::evidence::kind::Kind;
 use crate::evidence::report::{Finding, Incomplete, Location, Requirements};
 use crate::evidence::severity::{Rating, Severity};
 use crate::policy::{Policy, config};
+use crate::refname::RefName;
 use crate::report::text::Foreign;
 use crate::verdict::{Outcome, Rule};
-use crate::violation::{OpenFinding, ScanViolation};
+use crate::violation::{OpenFinding, ScanViolation, Violation};
 
 /// Findings that a violation lists; the rest is counted.
 const LISTED: usize = 200;
 
-/// Judges the scans of the commits that a ref update brings in.
+/// Other names of a finding that a violation lists.
+const LISTED_NAMES: usize = 16;
+
+/// Judges the scans of the commits that a ref update brings in, as if there were no exceptions.
 #[must_use]
 pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> Outcome {
+    judge(policy, commits, None, now)
+}
+
+/// As [`evaluate`], with what is known about exceptions: what one in force covers on this ref
+/// does not block.
+#[must_use]
+pub fn evaluate_with(
+    policy: &Policy,
+    commits: &[CommitEvidence],
+    known: &Known,
+    ref_name: &RefName,
+    now: Timestamp,
+) -> Outcome {
+    judge(policy, commits, Some(Exceptions::new(known, ref_name)), now)
+}
+
+/// Says whether an exception could change the outcome: nothing replaces evidence that is not there.
+#[must_use]
+pub fn could_be_excepted(outcome: &Outcome) -> bool {
+    outcome
+        .violations
+        .iter()
+        .any(|violation| matches!(violation, Violation::Scan(ScanViolation::FindingOpen { .. })))
+}
+
+fn judge(
+    policy: &Policy,
+    commits: &[CommitEvidence],
+    mut exceptions: Option<Exceptions<'_>>,
+    now: Timestamp,
+) -> Outcome {
     let scan = &policy.config().scan;
     let kinds: Vec<String> = scan.require.iter().map(ToString::to_string).collect();
     let clause = format!("scan, {} for each commit", kinds.join(", "));
@@ -35,7 +75,7 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
         now,
     };
     let mut found: Vec<(usize, &Kind, Gap)> = Vec::new();
-    let mut open: BTreeMap<OpenKey, OpenFinding> = BTreeMap::new();
+    let mut open = Findings::new();
     let mut unlisted = 0;
     for (at, evidence) in commits.iter().enumerate() {
         let current = current(evidence);
@@ -50,7 +90,7 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
             }
         }
         for current in current.iter().filter(|current| !matches!(current.kind, Kind::Tests(_))) {
-            unlisted += blocking(policy, current, evidence, &mut open);
+            unlisted += blocking(policy, current, evidence, exceptions.as_mut(), &mut open);
         }
     }
     let mut push =
@@ -92,8 +132,14 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
         let block = scan.block.to_string();
         outcome.violations.push(ScanViolation::FindingOpen { findings, count, block }.into());
     }
+    if let Some(exceptions) = exceptions {
+        exceptions.report(policy, now, &mut outcome);
+    }
     outcome
 }
+
+/// Findings that block, or would.
+type Findings = BTreeMap<OpenKey, OpenFinding>;
 
 /// Worst first, then by place: what makes a finding the same across commits.
 type OpenKey = (std::cmp::Reverse<u8>, String, String, String, String);
@@ -104,7 +150,8 @@ fn blocking(
     policy: &Policy,
     current: &Current<'_>,
     evidence: &CommitEvidence,
-    open: &mut BTreeMap<OpenKey, OpenFinding>,
+    mut exceptions: Option<&mut Exceptions<'_>>,
+    open: &mut Findings,
 ) -> u64 {
     let scan = &policy.config().scan;
     let trusts_suppressions = *scan.suppressions == config::Suppressions::Trust;
@@ -121,7 +168,9 @@ fn blocking(
             kind.clone(),
             finding.fingerprint.clone(),
         );
-        let entry = open.entry(key).or_insert_with(|| OpenFinding {
+        let excepted = exceptions.as_mut().and_then(|exceptions| exceptions.of(finding));
+        let findings = excepted.unwrap_or(&mut *open);
+        let entry = findings.entry(key).or_insert_with(|| OpenFinding {
             severity: finding.rating.to_string(),
             rule: Foreign::from(&finding.rule),
             location: Foreign::from(&location),
@@ -129,6 +178,15 @@ fn blocking(
             tool: Foreign::from(&finding.tool),
             fingerprint: finding.fingerprint.clone(),
             kind,
+            aliases: finding.aliases.iter().take(LISTED_NAMES).map(Into::into).collect(),
+            paths: places(finding, |place| match place {
+                Location::File { path, .. } => Some(path),
+                Location::Package { .. } | Location::Other(_) => None,
+            }),
+            packages: places(finding, |place| match place {
+                Location::Package { purl, .. } => purl.as_ref(),
+                Location::File { .. } | Location::Other(_) => None,
+            }),
             commits: Vec::new(),
             suppressed: finding.suppressed,
         });
@@ -143,6 +201,13 @@ fn blocking(
         .filter(|rating| blocks(scan, *rating))
         .map(|rating| current.report.unlisted.of(rating))
         .sum()
+}
+
+/// Returns the places of one sort, each once.
+fn places(finding: &Finding, of: impl Fn(&Location) -> Option<&String>) -> Vec<Foreign> {
+    let places: std::collections::BTreeSet<&String> =
+        finding.locations.iter().filter_map(of).collect();
+    places.into_iter().map(Into::into).collect()
 }
 
 /// Says whether a finding of that rating keeps a commit from landing.

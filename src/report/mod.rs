@@ -3,5 +3,6 @@
 pub mod block;
 pub mod describe;
 pub mod json;
+mod notices;
 pub mod remote;
 pub mod text;

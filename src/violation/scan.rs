@@ -105,6 +105,12 @@ pub struct OpenFinding {
     pub fingerprint: String,
     /// The kind of evidence that it stands in.
     pub kind: String,
+    /// Other names of the same vulnerability.
+    pub aliases: Vec<Foreign>,
+    /// The files in which it is, for the scope of an exception.
+    pub paths: Vec<Foreign>,
+    /// The packages in which it is, as package URLs.
+    pub packages: Vec<Foreign>,
     /// The commits that have it, the first few.
     pub commits: Vec<CommitId>,
     /// Whether the report itself marks it as suppressed.

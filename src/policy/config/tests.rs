@@ -168,7 +168,7 @@ threshold = 3
             && !config.checklist.placeholders.match_text("tbd")
     );
     assert_eq!(
-        (config.exception_max_duration.to_string().as_str(), *config.trust_threshold),
+        (config.exceptions.max_duration.to_string().as_str(), *config.trust_threshold),
         ("365d", 3)
     );
     for commits in ["landing", "tip", "every"] {
