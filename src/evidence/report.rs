@@ -4,15 +4,20 @@
 //! them when they are shown. Nothing in this module decides anything; what a
 //! report is good for is asked with [`Report::supports`].
 
+mod finding;
+mod purl;
 mod suitable;
 
 use std::fmt;
 
 use jiff::Timestamp;
 
-use super::format::excerpt::quoted;
+use super::format::excerpt::{self, quoted};
 pub use super::format::{Fault, Format, Place, ReadError, read};
 use super::severity::{Rating, Severity};
+pub use finding::{Class, Finding};
+pub(in crate::evidence) use finding::{Mark, is_vulnerability_id};
+pub use purl::Purl;
 pub use suitable::{Incomplete, Requirements, Unsuitable};
 
 /// Findings of one report that are kept, the worst first; the others are counted.
@@ -67,34 +72,6 @@ pub struct Tool {
     pub version: Option<String>,
 }
 
-/// One finding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub rating: Rating,
-    /// The rule or vulnerability; empty where the report names none, so that no exception covers it.
-    pub rule: String,
-    /// Other names of the same vulnerability.
-    pub aliases: Vec<String>,
-    /// The tool that reports it.
-    pub tool: String,
-    /// Where it is, at most 32 places. An exception by place has to cover every one of
-    /// them, and covers nothing if there is none.
-    pub locations: Vec<Location>,
-    /// Further places that are not in `locations`; if any, no exception by place covers it.
-    pub unlisted_locations: u64,
-    /// What it is about, in a line.
-    pub title: String,
-    /// `sha256:` and a digest over what stays the same from one report to the next.
-    ///
-    /// Where the report has neither the flagged text nor a hash of it, the line number
-    /// is part of the digest: an identity that no longer matches blocks, one that
-    /// matches too much lets through.
-    pub fingerprint: String,
-    /// Whether the report itself marks it as suppressed.
-    pub suppressed: bool,
-}
-
 /// Where a finding is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
@@ -107,7 +84,7 @@ pub enum Location {
     },
     /// A package.
     Package {
-        /// Its package URL.
+        /// Its package URL, in canonical form without qualifiers.
         purl: Option<String>,
         /// Its name.
         name: String,
@@ -334,6 +311,54 @@ impl fmt::Display for Caveat {
             Self::Licences { count } => {
                 write!(f, "{count} findings about licences are not counted")
             }
+        }
+    }
+}
+
+impl Location {
+    /// Returns the place that a package is; a text that is no package URL is left out.
+    pub(super) fn package(purl: Option<&str>, name: &str, version: Option<&str>) -> Self {
+        let purl = purl.and_then(Purl::parse);
+        Self::Package {
+            purl: purl.map(|purl| excerpt::name(purl.as_str())),
+            name: excerpt::name(name),
+            version: version.filter(|version| !version.is_empty()).map(excerpt::name),
+        }
+    }
+
+    /// Returns the path, if it is a file.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Package { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// Returns the package URL, if it is a package that has one.
+    #[must_use]
+    pub fn purl(&self) -> Option<&str> {
+        match self {
+            Self::Package { purl, .. } => purl.as_deref(),
+            Self::File { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// Returns the line, if it is one of a file.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        match self {
+            Self::File { line, .. } => *line,
+            Self::Package { .. } | Self::Other(_) => None,
+        }
+    }
+
+    /// Returns the place without line and version.
+    fn place(&self) -> String {
+        match self {
+            Self::File { path: text, .. }
+            | Self::Package { name: text, .. }
+            | Self::Other(text) => text.clone(),
         }
     }
 }

@@ -22,9 +22,6 @@ use crate::violation::{OpenFinding, ScanViolation, Violation};
 /// Findings that a violation lists; the rest is counted.
 const LISTED: usize = 200;
 
-/// Other names of a finding that a violation lists.
-const LISTED_NAMES: usize = 16;
-
 /// Judges the scans of the commits that a ref update brings in, as if there were no exceptions.
 #[must_use]
 pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> Outcome {
@@ -172,21 +169,16 @@ fn blocking(
         let findings = excepted.unwrap_or(&mut *open);
         let entry = findings.entry(key).or_insert_with(|| OpenFinding {
             severity: finding.rating.to_string(),
+            class: finding.class.as_str().into(),
             rule: Foreign::from(&finding.rule),
+            ids: finding.ids().map(Foreign::from).collect(),
+            paths: finding.paths().map(Foreign::from).collect(),
+            purls: finding.purls().map(Foreign::from).collect(),
             location: Foreign::from(&location),
             title: Foreign::from(&finding.title),
             tool: Foreign::from(&finding.tool),
             fingerprint: finding.fingerprint.clone(),
             kind,
-            aliases: finding.aliases.iter().take(LISTED_NAMES).map(Into::into).collect(),
-            paths: places(finding, |place| match place {
-                Location::File { path, .. } => Some(path),
-                Location::Package { .. } | Location::Other(_) => None,
-            }),
-            packages: places(finding, |place| match place {
-                Location::Package { purl, .. } => purl.as_ref(),
-                Location::File { .. } | Location::Other(_) => None,
-            }),
             commits: Vec::new(),
             suppressed: finding.suppressed,
         });
@@ -201,13 +193,6 @@ fn blocking(
         .filter(|rating| blocks(scan, *rating))
         .map(|rating| current.report.unlisted.of(rating))
         .sum()
-}
-
-/// Returns the places of one sort, each once.
-fn places(finding: &Finding, of: impl Fn(&Location) -> Option<&String>) -> Vec<Foreign> {
-    let places: std::collections::BTreeSet<&String> =
-        finding.locations.iter().filter_map(of).collect();
-    places.into_iter().map(Into::into).collect()
 }
 
 /// Says whether a finding of that rating keeps a commit from landing.

@@ -93,8 +93,16 @@ pub struct KindGap {
 pub struct OpenFinding {
     /// `critical`, `high`, `medium`, `low` or `unknown`.
     pub severity: String,
+    /// `code`, `secret`, `configuration` or `dependency`.
+    pub class: String,
     /// The rule or vulnerability.
     pub rule: Foreign,
+    /// All its names: the rule, then other names of the same vulnerability.
+    pub ids: Vec<Foreign>,
+    /// The files that it is in.
+    pub paths: Vec<Foreign>,
+    /// The package URLs that it is about, in canonical form.
+    pub purls: Vec<Foreign>,
     /// Where it is.
     pub location: Foreign,
     /// What it is about.
@@ -105,12 +113,6 @@ pub struct OpenFinding {
     pub fingerprint: String,
     /// The kind of evidence that it stands in.
     pub kind: String,
-    /// Other names of the same vulnerability.
-    pub aliases: Vec<Foreign>,
-    /// The files in which it is, for the scope of an exception.
-    pub paths: Vec<Foreign>,
-    /// The packages in which it is, as package URLs.
-    pub packages: Vec<Foreign>,
     /// The commits that have it, the first few.
     pub commits: Vec<CommitId>,
     /// Whether the report itself marks it as suppressed.

@@ -62,7 +62,7 @@ struct Open {
     tool: String,
     fingerprint: String,
     paths: Vec<String>,
-    packages: Vec<String>,
+    purls: Vec<String>,
 }
 
 /// Reads the findings that block, by rule: one request for each, so that none covers
@@ -118,15 +118,15 @@ fn can_be_excepted(violation: &Violation) -> bool {
 }
 
 fn add(rules: &mut BTreeMap<String, Finding>, ref_name: &str, open: Open) {
-    let Open { severity, rule, location, title, tool, fingerprint, paths, packages } = open;
+    let Open { severity, rule, location, title, tool, fingerprint, paths, purls } = open;
     // A finding without a rule or a place cannot be named, so it cannot be excepted.
-    if rule.is_empty() || (paths.is_empty() && packages.is_empty()) {
+    if rule.is_empty() || (paths.is_empty() && purls.is_empty()) {
         return;
     }
     let finding = rules.entry(rule.clone()).or_default();
     finding.refs.insert(ref_name.to_owned());
     finding.paths.extend(paths);
-    finding.packages.extend(packages);
+    finding.packages.extend(purls);
     finding.fingerprints.insert(fingerprint);
     finding.tools.insert(tool.clone());
     let plain = |text: &str| crate::report::text::Foreign::from(text).shown(120);

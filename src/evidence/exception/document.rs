@@ -374,9 +374,11 @@ fn text_of(value: &Value<'_>) -> Option<String> {
 
 fn fingerprint(value: &Value<'_>) -> Option<String> {
     let text = value.string()?;
-    let is_one = text.strip_prefix("sha256:").is_some_and(|hex| {
-        hex.len() >= 16 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    });
+    let digest = text.strip_prefix("sha256:").unwrap_or_default();
+    let (hex, number) = digest.split_once(':').unwrap_or((digest, "2"));
+    let is_one = Sha256::from_hex(hex).is_some()
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit());
     if !is_one {
         value.wrong(
             format!("{} is no fingerprint of a finding", quoted(text)),

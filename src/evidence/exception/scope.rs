@@ -1,7 +1,7 @@
 //! What an exception covers.
 
 use super::package::PackagePattern;
-use crate::evidence::report::{Finding, Location};
+use crate::evidence::report::{Finding, Location, is_vulnerability_id};
 use crate::policy::paths::PathPattern;
 use crate::policy::refs::RefPattern;
 
@@ -25,10 +25,6 @@ pub struct Scope {
     pub packages: Vec<PackagePattern>,
 }
 
-/// Databases whose ids are the same in either case.
-const DATABASES: [&str; 9] =
-    ["CVE-", "GHSA-", "RUSTSEC-", "PYSEC-", "OSV-", "GO-", "SNYK-", "ALAS-", "TEMP-"];
-
 impl Scope {
     /// Says whether the exception counts on a ref.
     #[must_use]
@@ -42,10 +38,7 @@ impl Scope {
     /// the report no longer lists.
     #[must_use]
     pub fn covers(&self, finding: &Finding) -> bool {
-        let names = || std::iter::once(&finding.rule).chain(&finding.aliases);
-        let rule = names()
-            .filter(|name| !name.is_empty())
-            .any(|name| self.rules.iter().any(|rule| same_rule(rule, name)));
+        let rule = finding.ids().any(|name| self.rules.iter().any(|rule| same_rule(rule, name)));
         let tool = self.tools.is_empty()
             || self.tools.iter().any(|tool| tool.eq_ignore_ascii_case(&finding.tool));
         let itself = self.fingerprints.is_empty()
@@ -75,8 +68,5 @@ impl Scope {
 /// Says whether two names are of one rule: letter by letter, vulnerability ids in either case.
 #[must_use]
 pub(crate) fn same_rule(left: &str, right: &str) -> bool {
-    let is_of = |database: &&str| {
-        left.get(..database.len()).is_some_and(|head| head.eq_ignore_ascii_case(database))
-    };
-    left == right || (DATABASES.iter().any(|d| is_of(&d)) && left.eq_ignore_ascii_case(right))
+    left == right || (is_vulnerability_id(left) && left.eq_ignore_ascii_case(right))
 }

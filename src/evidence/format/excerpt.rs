@@ -9,7 +9,7 @@ const PROSE_CHARS: usize = 200;
 const NAME_CHARS: usize = 1_000;
 
 /// Returns the beginning of a text that people read, its blanks and line ends folded.
-pub(super) fn prose(text: &str) -> String {
+pub(in crate::evidence) fn prose(text: &str) -> String {
     let mut short = String::new();
     let mut chars = 0;
     for word in text.split_whitespace() {
@@ -30,7 +30,7 @@ pub(super) fn prose(text: &str) -> String {
 ///
 /// Exceptions are matched against names, so two long names that begin alike
 /// must stay two.
-pub(super) fn name(text: &str) -> String {
+pub(in crate::evidence) fn name(text: &str) -> String {
     match text.char_indices().nth(NAME_CHARS) {
         None => text.to_owned(),
         Some((end, _)) => {
@@ -64,7 +64,7 @@ pub(super) fn ascii(message: &str) -> String {
 }
 
 /// Returns `sha256:` and the digest of the parts, each with its length before it.
-pub(super) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+pub(in crate::evidence) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     for part in parts {
         context.update(format!("{} ", part.len()).as_bytes());

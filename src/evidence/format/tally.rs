@@ -78,29 +78,28 @@ impl<'a> Tally<'a> {
         self.seen
     }
 
-    /// Returns the findings that were kept, the worst first.
+    /// Returns the findings that were kept, the worst first, and tells those with one fingerprint apart.
     pub(super) fn into_findings(self) -> Vec<Finding> {
-        self.kept.into_values().collect()
+        let mut findings: Vec<Finding> = self.kept.into_values().collect();
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        for finding in findings.iter_mut().filter(|finding| finding.is_counted_apart()) {
+            let occurrence = seen.entry(finding.fingerprint.clone()).or_insert(0);
+            *occurrence += 1;
+            if *occurrence > 1 {
+                finding.fingerprint.push_str(&format!(":{occurrence}"));
+            }
+        }
+        findings
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::report::Format;
+    use crate::evidence::report::{Class, Format, Mark};
 
     fn add(tally: &mut Tally<'_>, report: &mut Report, rating: Rating, rule: &str) {
-        let finding = Finding {
-            rating,
-            rule: rule.into(),
-            aliases: Vec::new(),
-            tool: String::new(),
-            locations: Vec::new(),
-            unlisted_locations: 0,
-            title: String::new(),
-            fingerprint: String::new(),
-            suppressed: false,
-        };
+        let finding = Finding::new(Class::Code, rating, rule, "").identified_by(Mark::Line);
         tally.add(report, rating, false, || Ok(finding)).expect("counted");
     }
 
@@ -121,5 +120,20 @@ mod tests {
         assert_eq!((rules.len(), rules[KEPT_FINDINGS - 1]), (KEPT_FINDINGS, "low997"));
         assert_eq!((report.open.low, report.open.total()), (1_001, 1_003));
         assert_eq!((report.unlisted.low, report.unlisted.total()), (3, 3));
+    }
+
+    #[test]
+    fn equal_findings_of_one_report_are_told_apart_by_their_number() {
+        let document = Document::new("", Format::Sarif);
+        let mut tally = Tally::new(document, &Limits::default());
+        let mut report = Report::new(Format::Sarif, "");
+        for rule in ["a", "b", "a", "a"] {
+            add(&mut tally, &mut report, Rating::Unknown, rule);
+        }
+        let findings = tally.into_findings();
+        let prints: Vec<&str> = findings.iter().map(|f| f.fingerprint.as_str()).collect();
+        assert_eq!(prints[2], format!("{}:2", prints[0]));
+        assert_eq!(prints[3], format!("{}:3", prints[0]));
+        assert!(!prints[1].starts_with(prints[0]));
     }
 }

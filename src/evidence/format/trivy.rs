@@ -12,7 +12,7 @@ use super::excerpt;
 use super::json::{Document, Object, Raw, Text};
 use super::path;
 use super::tally::Tally;
-use crate::evidence::report::{Caveat, Finding, Location, Report, Tool};
+use crate::evidence::report::{Caveat, Class, Finding, Location, Mark, Report, Tool};
 use crate::evidence::severity::Rating;
 use crate::limits::Limits;
 
@@ -219,22 +219,16 @@ impl<'a> Reading<'a> {
                 .error(Fault::MissingField { field: "VulnerabilityID, ID or RuleID".into() }));
         };
         let rating = Rating::from_word(detected.severity.as_deref().unwrap_or_default());
-        let document = self.document;
+        let (document, class) = (self.document, detected.class());
         self.tally.add(&mut self.report, rating, suppressed, || {
             let file = target.target.as_deref().unwrap_or_default();
-            Ok(Finding {
-                rating,
-                rule: excerpt::name(rule),
-                aliases: detected.aliases(document)?,
-                tool: "Trivy".into(),
-                locations: vec![detected.location(file)],
-                unlisted_locations: 0,
-                title: excerpt::prose(
-                    detected.title.as_deref().or(detected.message.as_deref()).unwrap_or_default(),
-                ),
-                fingerprint: detected.fingerprint(rule, file),
-                suppressed,
-            })
+            let title = detected.title.as_deref().or(detected.message.as_deref());
+            let mut finding = Finding::new(class, rating, rule, "Trivy")
+                .at(detected.location(file))
+                .titled(title);
+            finding.aliases = detected.aliases(document)?;
+            finding.suppressed = suppressed;
+            Ok(finding.identified_by(detected.mark()))
         })
     }
 
@@ -257,6 +251,14 @@ impl<'a> Reading<'a> {
 impl<'a> Detected<'a> {
     fn rule(&self) -> Option<&str> {
         self.vulnerability_id.as_deref().or(self.id.as_deref()).or(self.rule_id.as_deref())
+    }
+
+    fn class(&self) -> Class {
+        match (&self.vulnerability_id, &self.id) {
+            (Some(_), _) => Class::Dependency,
+            (None, Some(_)) => Class::Configuration,
+            (None, None) => Class::Secret,
+        }
     }
 
     fn aliases(&self, document: Document<'a>) -> Result<Vec<String>, ReadError> {
@@ -284,26 +286,20 @@ impl<'a> Detected<'a> {
     fn location(&self, file: &str) -> Location {
         match (&self.pkg_name, self.purl()) {
             (None, None) => path::location(file, self.line()),
-            (name, purl) => Location::Package {
-                purl: purl.map(excerpt::name),
-                name: excerpt::name(name.as_deref().or(purl).unwrap_or_default()),
-                version: self.installed_version.as_deref().map(excerpt::name),
-            },
+            (name, purl) => Location::package(
+                purl,
+                name.as_deref().or(purl).unwrap_or_default(),
+                self.installed_version.as_deref(),
+            ),
         }
     }
 
-    /// Returns what stays the same: for a package without its version, else file and text or line.
-    fn fingerprint(&self, rule: &str, file: &str) -> String {
-        if let Some(package) = self.pkg_name.as_deref().or(self.purl()) {
-            return excerpt::digest(["trivy-package", rule, package, file]);
-        }
+    fn mark(&self) -> Mark<'_> {
         let resource = self.cause_metadata.as_ref().and_then(|cause| cause.resource.as_deref());
-        match self.masked_line.as_deref().or(resource) {
-            Some(text) if !text.is_empty() => excerpt::digest(["trivy-text", rule, file, text]),
-            _ => {
-                let line = self.line().unwrap_or(0).to_string();
-                excerpt::digest(["trivy-line", rule, file, &line])
-            }
+        match (self.masked_line.as_deref(), resource) {
+            (Some(line), _) => Mark::Secret(line),
+            (None, Some(resource)) => Mark::Resource(resource),
+            (None, None) => Mark::Line,
         }
     }
 }
@@ -397,7 +393,11 @@ mod tests {
             report(&target).findings[0].fingerprint.clone()
         };
         assert_eq!(of("1", "a.lock"), of("2", "a.lock"));
-        assert_ne!(of("1", "a.lock"), of("1", "b.lock"));
+        assert_eq!(
+            of("1", "a.lock"),
+            of("1", "b.lock"),
+            "the package matters, not where it is listed"
+        );
     }
 
     #[test]

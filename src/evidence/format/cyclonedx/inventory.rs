@@ -40,37 +40,18 @@ impl Inventory<'_> {
         self.count
     }
 
-    /// Returns the component that a vulnerability refers to, and its name without the version.
-    pub(super) fn locate(&self, reference: &Text<'_>) -> (Location, String) {
-        match self.by_reference.get(&**reference) {
-            Some(Some(component)) => {
-                let location = Location::Package {
-                    purl: component.purl.as_deref().map(excerpt::name),
-                    name: excerpt::name(&component.name),
-                    version: component.version.as_deref().map(excerpt::name),
-                };
-                let stable = component.purl.as_deref().map_or(&*component.name, without_version);
-                (location, excerpt::name(stable))
+    /// Returns the component that a vulnerability refers to.
+    pub(super) fn locate(&self, reference: &str) -> Location {
+        match self.by_reference.get(reference) {
+            Some(Some(Component { name, version, purl })) => {
+                Location::package(purl.as_deref(), name, version.as_deref())
             }
             Some(None) | None if reference.starts_with("pkg:") => {
-                let purl = excerpt::name(reference);
-                let location =
-                    Location::Package { purl: Some(purl.clone()), name: purl, version: None };
-                (location, excerpt::name(without_version(reference)))
+                Location::package(Some(reference), reference, None)
             }
-            Some(None) | None => {
-                (Location::Other(excerpt::name(reference)), excerpt::name(reference))
-            }
+            Some(None) | None => Location::Other(excerpt::name(reference)),
         }
     }
-}
-
-/// Cuts a package URL before its version, qualifiers and subpath (purl-spec: `type/namespace/name@version?qualifiers#subpath`).
-fn without_version(purl: &str) -> &str {
-    let end = purl.find(['?', '#']).unwrap_or(purl.len());
-    let purl = purl.get(..end).unwrap_or(purl);
-    // An `@` that belongs to a namespace is written %40.
-    purl.split_once('@').map_or(purl, |(name, _)| name)
 }
 
 /// Reads an array of components with those nested in them.

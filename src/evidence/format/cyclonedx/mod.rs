@@ -14,7 +14,7 @@ use super::error::{Fault, ReadError};
 use super::excerpt;
 use super::json::{Document, Object, Raw, Text};
 use super::tally::Tally;
-use crate::evidence::report::{Finding, Report, Tool};
+use crate::evidence::report::{Class, Finding, Mark, Report, Tool};
 use crate::evidence::severity::Rating;
 use crate::limits::Limits;
 use inventory::{Components, Inventory};
@@ -201,43 +201,31 @@ impl<'a> Vulnerability<'a> {
         rating: Rating,
     ) -> Result<Finding, ReadError> {
         let id = self.id.as_deref().unwrap_or_default();
-        let mut aliases = Vec::new();
+        let mut finding =
+            Finding::new(Class::Dependency, rating, id, tool).titled(self.description.as_deref());
         if let Some(references) = self.references {
             document.each(references, |Object(reference): Object<Reference<'_>>| {
-                if let (Some(other), true) = (reference.id.as_deref(), aliases.len() < KEPT)
-                    && other != id
+                let other = reference.id.as_deref().filter(|other| *other != id);
+                if let Some(other) = other
+                    && finding.aliases.len() < KEPT
                 {
-                    aliases.push(excerpt::name(other));
+                    finding.aliases.push(excerpt::name(other));
                 }
                 Ok(())
             })?;
         }
-        let (mut locations, mut unlisted_locations, mut identity) = (Vec::new(), 0, Vec::new());
         if let Some(affects) = self.affects {
             document.each(affects, |Object(affected): Object<Affected<'_>>| {
-                if locations.len() < KEPT {
-                    let (location, stable) = inventory.locate(&affected.reference);
-                    locations.push(location);
-                    identity.push(stable);
+                if finding.locations.len() < KEPT {
+                    finding.locations.push(inventory.locate(&affected.reference));
                 } else {
-                    unlisted_locations += 1;
+                    finding.unlisted_locations += 1;
                 }
                 Ok(())
             })?;
         }
-        identity.sort_unstable();
-        let parts = ["cyclonedx", id].into_iter().chain(identity.iter().map(String::as_str));
-        Ok(Finding {
-            rating,
-            rule: excerpt::name(id),
-            aliases,
-            tool: tool.into(),
-            locations,
-            unlisted_locations,
-            title: excerpt::prose(self.description.as_deref().unwrap_or_default()),
-            fingerprint: excerpt::digest(parts),
-            suppressed: self.is_suppressed(),
-        })
+        finding.suppressed = self.is_suppressed();
+        Ok(finding.identified_by(Mark::Line))
     }
 }
 

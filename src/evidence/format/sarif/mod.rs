@@ -15,7 +15,7 @@ use super::error::{Fault, ReadError};
 use super::excerpt;
 use super::json::{Document, Object, Raw};
 use super::tally::Tally;
-use crate::evidence::report::{Caveat, Finding, Location, Report, Tool};
+use crate::evidence::report::{Caveat, Class, Finding, Mark, Report, Tool, is_vulnerability_id};
 use crate::evidence::severity::{Rating, SeverityOverrides};
 use crate::limits::Limits;
 use model::SarifResult;
@@ -240,50 +240,29 @@ impl<'a> Scan<'a, '_> {
                 Ok(())
             })?;
         }
-        Ok(Finding {
-            rating,
-            rule: excerpt::name(rule),
-            aliases: Vec::new(),
-            tool: self.tool.into(),
-            fingerprint: self.fingerprint(result, rule, locations.first(), snippet),
-            locations,
-            unlisted_locations,
-            title: text_of(result.message.as_deref()),
-            suppressed,
-        })
-    }
-
-    /// Returns a digest of tool, rule, file, and the best sign of which place in the file.
-    fn fingerprint(
-        &self,
-        result: &SarifResult<'a>,
-        rule: &str,
-        first: Option<&Location>,
-        snippet: Option<String>,
-    ) -> String {
+        let class = match rule {
+            rule if is_vulnerability_id(rule) => Class::Dependency,
+            _ if self.rules.is_secret_scanner() => Class::Secret,
+            _ => Class::Code,
+        };
+        let mut finding = Finding::new(class, rating, rule, self.tool);
+        finding.locations = locations;
+        finding.unlisted_locations = unlisted_locations;
+        finding.title = text_of(result.message.as_deref());
+        finding.suppressed = suppressed;
         let sets = [&result.partial_fingerprints, &result.fingerprints];
         let hashes = sets.iter().filter_map(|set| set.as_deref());
         let hash = hashes
             .flat_map(|set| [&set.line_hash, &set.context_hash])
             .filter_map(|hash| hash.as_deref())
             .find(|hash| !hash.is_empty());
-        let (path, line) = match first {
-            Some(Location::File { path, line }) => (path.as_str(), *line),
-            Some(Location::Other(text) | Location::Package { name: text, .. }) => {
-                (text.as_str(), None)
-            }
-            None => ("", None),
+        let mark = match (hash, snippet.as_deref()) {
+            (Some(hash), _) => Mark::Hash(hash),
+            (None, Some(text)) if class == Class::Secret => Mark::Secret(text),
+            (None, Some(text)) => Mark::Text(text),
+            (None, None) => Mark::Line,
         };
-        let tool = self.tool.to_ascii_lowercase();
-        match (hash, snippet) {
-            (Some(hash), _) => excerpt::digest(["sarif-hash", &tool, rule, path, hash]),
-            (None, Some(text)) => excerpt::digest(["sarif-text", &tool, rule, path, &text]),
-            (None, None) => {
-                let line = line.unwrap_or(0).to_string();
-                let message = text_of(result.message.as_deref());
-                excerpt::digest(["sarif-line", &tool, rule, path, &line, &message])
-            }
-        }
+        Ok(finding.identified_by(mark))
     }
 }
 

@@ -123,6 +123,11 @@ impl<'a> Rules<'a> {
         Ok(())
     }
 
+    /// Returns whether all findings of the tool are leaked secrets.
+    pub(super) fn is_secret_scanner(&self) -> bool {
+        self.is_secret_scanner
+    }
+
     /// Returns whether there is no rule at all.
     pub(super) fn is_empty(&self) -> bool {
         self.rules.is_empty()
