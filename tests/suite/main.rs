@@ -13,6 +13,7 @@
 )]
 
 mod corpus;
+mod exceptions;
 mod ground;
 mod policy_refs;
 mod push;

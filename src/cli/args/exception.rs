@@ -55,13 +55,13 @@ pub struct New {
     #[arg(long, value_name = "EMAIL")]
     pub owner: Option<String>,
     /// What is wrong, and why it cannot be mended now
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub scope: Option<String>,
     /// Why it takes until then, and what will have been done
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub duration: Option<String>,
     /// What keeps the risk down meanwhile
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub controls: Option<String>,
     #[command(flatten)]
     pub server: Server,
@@ -85,7 +85,7 @@ pub struct Revoke {
     #[arg(value_name = "ID")]
     pub id: String,
     /// Why, on one line
-    #[arg(short, long, value_name = "REASON")]
+    #[arg(short, long, value_name = "REASON", allow_hyphen_values = true)]
     pub message: String,
     #[command(flatten)]
     pub server: Server,
@@ -133,7 +133,7 @@ pub struct Close {
     #[arg(value_name = "ID")]
     pub id: String,
     /// What the review found, on one line
-    #[arg(short, long, value_name = "FINDING")]
+    #[arg(short, long, value_name = "FINDING", allow_hyphen_values = true)]
     pub message: String,
     #[command(flatten)]
     pub server: Server,
