@@ -1,6 +1,7 @@
 //! Exceptions in real pushes: requested from a refusal, approved, and all the ways in which they do not count.
 
-use crate::support::world::{Person, Said, World};
+use crate::support::world::{Person, Said, World, structure};
+use crate::support::{command, run};
 
 /// One finding of high severity, in a file that the test names.
 fn sarif(path: &str) -> String {
@@ -24,6 +25,7 @@ fn attested(world: &World, commit: &str) {
 
 fn finds(world: &World, commit: &str, path: &str) {
     let ci = world.person("ci");
+    ci.git(&["fetch", "-q", "origin"]);
     ci.write("../found.sarif", sarif(path));
     ci.refgate(&["attach", "--push", "--sast", "../found.sarif", commit]).accepted();
 }
@@ -76,13 +78,6 @@ fn pushes(world: &World, person: &Person<'_>) -> Said {
     person.push(&["HEAD:refs/heads/main"])
 }
 
-fn document(person: &Person<'_>) -> (String, String) {
-    let id = id_of(person);
-    let path = format!("exceptions/{id}.md");
-    let text = std::fs::read_to_string(person.dir().join(&path)).expect("a document");
-    (path, text)
-}
-
 #[test]
 fn a_finding_lands_with_an_exception_that_security_approved() {
     let world = World::new();
@@ -128,4 +123,210 @@ fn a_finding_lands_with_an_exception_that_security_approved() {
     let note = "note: 1 finding stands by exception";
     assert!(check.ok && check.out.contains(note) && check.out.contains("L1 in"), "{check}");
     next.push(&["HEAD:refs/heads/main"]).accepted();
+}
+
+/// A branch that only asks for scans, so that a push needs nothing but a report and an exception.
+const SIDE: &str = "repository = \"git.example.org/demo/app\"\n\
+    [[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n\
+    [[protect]]\nrefs = [\"refs/heads/side\"]\ngates = [\"scan\"]\n\
+    [scan]\nrequire = [\"sast\"]\n";
+
+/// A document of which a test changes some words.
+fn document(requested: i64, expires: i64) -> String {
+    let day = |days: i64| {
+        let moment = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        moment.strftime("%Y-%m-%d").to_string()
+    };
+    format!(
+        "+++\nid = \"EX-1\"\ngates = [\"scan\"]\nrequested = {}\nexpires = {}\n\
+         requester = \"dana@example.org\"\nowner = \"cleo@example.org\"\n\
+         [scope]\nrefs = [\"refs/heads/side\"]\nrules = [\"L1\"]\npaths = [\"/net/\"]\n+++\n\n\
+         # Exception\n\n## Scope\n\nA shell.\n\n## Duration\n\nSoon.\n\n## Compensating controls\n\nA wall.\n\n",
+        day(requested),
+        day(expires),
+    )
+}
+
+/// Signs a document as somebody, `days` ago, with stock tools.
+fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let moment = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days);
+    let at = moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let payload = world.path("payload");
+    let bytes = format!(
+        "refgate exception v1\nrepository: git.example.org/demo/app\nid: {id}\n\
+         document: sha256:{hex}\nby: {who}@example.org\nat: {at}\n"
+    );
+    std::fs::write(&payload, bytes).expect("written");
+    drop(std::fs::remove_file(world.path("payload.sig")));
+    run(command("ssh-keygen")
+        .args(["-q", "-Y", "sign", "-n", "refgate", "-f"])
+        .arg(world.path("keys").join(who))
+        .arg(&payload));
+    let armoured = std::fs::read_to_string(world.path("payload.sig")).expect("a signature");
+    let sig: String = armoured.lines().filter(|line| !line.starts_with("-----")).collect();
+    format!(
+        "{text}Approved-by: {who} <{who}@example.org>;\n document=sha256:{hex};\n at={at};\n sig=ssh:{sig}\n"
+    )
+}
+
+/// A world whose branch `side` stands at the first commit.
+fn side() -> World {
+    let world = World::with(SIDE, &structure());
+    world.server_git(&["branch", "side", "main"]);
+    world
+}
+
+/// Commits a document on top of `side`, with a report that has a finding in `net/up.rs`.
+fn brings<'w>(world: &'w World, id: &str, text: &str) -> Person<'w> {
+    let dana = world.person("dana");
+    dana.git(&["fetch", "-q", "origin"]);
+    dana.git(&["checkout", "-q", "-B", "topic", "origin/side"]);
+    dana.write(&format!("exceptions/{id}.md"), text);
+    let commit = dana.commit("Bring an exception");
+    dana.git(&["push", "-q", "origin", "+HEAD:refs/heads/topic"]);
+    finds(world, &commit, "net/up.rs");
+    dana
+}
+
+const TO_SIDE: [&str; 1] = ["HEAD:refs/heads/side"];
+
+#[test]
+fn t88_an_exception_covers_what_it_says_while_it_is_in_force_and_nothing_else() {
+    let world = side();
+    let good = document(-1, 30);
+    let eve = |text: &str| signed(&world, text, "EX-1", "eve", 0);
+    let past = document(-40, -3);
+    let own = good.replace("requester = \"dana@", "requester = \"eve@");
+    let long = document(-1, 100);
+    for (what, text, codes, says) in [
+        ("not approved", good.clone(), &["exception-unapproved"][..], "requested: on "),
+        (
+            "approved by a maintainer",
+            signed(&world, &good, "EX-1", "ada", 0),
+            &["exception-unapproved"],
+            "not Security Engineering",
+        ),
+        ("self-approved", eve(&own), &["exception-self-approved"], "asks for it, or answers"),
+        (
+            "edited after it was signed",
+            eve(&good).replace("A wall.", "A fence."),
+            &["exception-unapproved"],
+            "the document was changed after it was signed",
+        ),
+        (
+            "signed for another exception",
+            signed(&world, &good, "EX-2", "eve", 0),
+            &["exception-unapproved"],
+            "line 28",
+        ),
+        (
+            "expired",
+            signed(&world, &past, "EX-1", "eve", 40),
+            &["exception-expired"],
+            "3 days before this push",
+        ),
+        ("too long", eve(&long), &["exception-too-long"], "90d from its approval"),
+        (
+            "revoked",
+            eve(&good.replacen("gates", "revoked = 2026-01-02\ngates", 1)),
+            &["exception-revoked"],
+            "revoked: on 2026-01-02",
+        ),
+        ("other path", eve(&good.replace("/net/", "/network/")), &["scan-finding-open"], "L1"),
+        ("other rule", eve(&good.replace("L1", "L2")), &["scan-finding-open"], "L1"),
+        ("other ref", eve(&good.replace("side", "sid")), &["scan-finding-open"], "L1"),
+        (
+            "unknown key",
+            eve(&good.replace("owner", "ownr")),
+            &["scan-finding-open", "exception-malformed"],
+            "exceptions/EX-1.md:7",
+        ),
+    ] {
+        let dana = brings(&world, "EX-1", &text);
+        let said = dana.push(&TO_SIDE);
+        assert_eq!(said.codes(), codes, "{what}: {said}");
+        assert!(said.err.contains(says), "{what}: {said}");
+    }
+    let soon = document(-1, 9);
+    let accepted = brings(&world, "EX-1", &eve(&soon)).push(&TO_SIDE);
+    accepted.accepted();
+    assert!(accepted.err.contains("warning: exception EX-1 expires on "), "{accepted}");
+    assert!(accepted.err.contains(", in 9 days"), "{accepted}");
+}
+
+#[test]
+fn what_the_trusted_tree_revokes_is_dead_wherever_it_comes_from() {
+    let world = side();
+    let good = signed(&world, &document(-1, 30), "EX-1", "eve", 0);
+    let dana = world.person("dana");
+    dana.topic("retry");
+    dana.write("exceptions/EX-1.md", &good);
+    dana.refgate(&["exception", "revoke", "EX-1", "-m", "the wall fell"]).accepted();
+    let commit = dana.commit("Revoke EX-1");
+    dana.push(&["+retry"]).accepted();
+    for who in ["ada", "ben"] {
+        world.person(who).approves(&commit);
+    }
+    dana.push(&["retry:main"]).accepted();
+    let refused = brings(&world, "EX-1", &good).push(&TO_SIDE);
+    refused.refused(&["exception-revoked"]);
+    assert!(refused.err.contains("because: \"the wall fell\""), "{refused}");
+}
+
+#[test]
+fn break_glass_waives_gates_loudly_and_never_the_guards() {
+    let world = side();
+    let push = |person: &Person<'_>, id: &str, more: &[&str]| -> Said {
+        let option = format!("refgate.break-glass={id}");
+        let mut args = vec!["push", "-o", &option, "origin"];
+        args.extend(more);
+        person.try_git(&args)
+    };
+    let glass = document(-1, 6).replace("[\"scan\"]", "[\"*\"]");
+    let glass = glass.replace("rules = [\"L1\"]\npaths = [\"/net/\"]\n", "");
+    let glass = glass.replace("heads/side\"]", "heads/side\", \"refs/heads/main\"]");
+    let scan = document(-1, 30).replace("/net/", "/other/");
+    let dana = brings(&world, "EX-1", &signed(&world, &scan, "EX-1", "eve", 0));
+    push(&dana, "EX-1", &TO_SIDE).refused(&["exception-not-break-glass", "scan-finding-open"]);
+    push(&dana, "EX-\u{1b}[2J", &TO_SIDE).refused(&["exception-unknown", "scan-finding-open"]);
+    let dana = brings(&world, "EX-1", &glass);
+    push(&dana, "EX-1", &TO_SIDE).refused(&["exception-unapproved", "scan-finding-open"]);
+
+    let dana = brings(&world, "EX-1", &signed(&world, &glass, "EX-1", "eve", 0));
+    dana.push(&TO_SIDE).refused(&["scan-finding-open"]);
+    let accepted = push(&dana, "EX-1", &TO_SIDE);
+    accepted.accepted();
+    for line in [
+        "warning: BREAK-GLASS on refs/heads/side: EX-1, approved by Eve Sand",
+        "warning:     scan-finding-open (gate scan)",
+        "warning:     refgate exception close EX-1",
+    ] {
+        assert!(accepted.err.contains(line), "{line}: {accepted}");
+    }
+    let before = world.on_server("refs/heads/side");
+    push(&dana, "EX-1", &["+HEAD~1:refs/heads/side"]).refused(&["ref-not-fast-forward"]);
+    assert_eq!(world.on_server("refs/heads/side"), before);
+
+    // Whom to trust is not decided behind broken glass.
+    dana.git(&["checkout", "-q", "-B", "coup", "origin/main"]);
+    dana.write("exceptions/EX-1.md", signed(&world, &glass, "EX-1", "eve", 0));
+    dana.commit("Bring it");
+    push(&dana, "EX-1", &["HEAD:refs/heads/main"]).accepted();
+    let meta = structure().replace("ben@example.org", "mallory@example.org");
+    dana.write("meta/STRUCTURE.md", meta);
+    dana.commit("Take over");
+    let refused = push(&dana, "EX-1", &["HEAD:refs/heads/main"]);
+    assert!(!refused.ok && !refused.codes().is_empty(), "{refused}");
+
+    let overdue = dana.refgate(&["exception", "list", "--fail-overdue"]);
+    assert_eq!(overdue.code, Some(1), "{overdue}");
+    assert!(overdue.out.contains("REVIEW OWED"), "{overdue}");
+    let eve = world.person("eve");
+    eve.git(&["fetch", "-q", "origin"]);
+    eve.git(&["checkout", "-q", "-B", "review", "origin/main"]);
+    eve.refgate(&["exception", "close", "EX-1", "-m", "the port was open for an hour"]).accepted();
+    let listed = eve.refgate(&["exception", "list", "--fail-overdue"]);
+    assert_eq!(listed.code, Some(0), "{listed}");
 }

@@ -108,30 +108,29 @@ fn signatures(seen: &[Seen], context: &Context<'_>, block: &mut Block) {
     if !block.seen.is_empty() && !seen.is_empty() {
         block.seen.push(String::new());
     }
-    let rows: Vec<Vec<String>> = seen
+    let who: Vec<Vec<String>> = seen
         .iter()
         .take(context.shown)
-        .map(|seen| vec![seen.who.shown(30), format!("line {}", seen.line), state(&seen.state)])
+        .map(|seen| vec![seen.who.shown(30), format!("line {}", seen.line), String::new()])
         .collect();
-    block.seen.extend(table(&rows).iter().flat_map(|row| split(row)));
-    block.seen.extend(super::more(seen.len(), rows.len()));
-}
-
-/// Breaks a row that is longer than a line; what follows is indented.
-fn split(row: &str) -> Vec<String> {
-    if row.chars().count() <= 62 {
-        return vec![row.to_owned()];
+    for (who, seen) in table(&who).iter().zip(seen) {
+        let state = state(&seen.state);
+        let row = format!("{who}  {state}");
+        if row.chars().count() <= 62 {
+            block.seen.push(row);
+        } else {
+            block.seen.push(who.clone());
+            block.seen.extend(wrap(&state, 60).into_iter().map(|line| format!("  {line}")));
+        }
     }
-    let mut lines = wrap(row, 62).into_iter();
-    let first = lines.next();
-    first.into_iter().chain(lines.map(|line| format!("    {line}"))).collect()
+    block.seen.extend(super::more(seen.len(), who.len()));
 }
 
 fn state(state: &SeenState) -> String {
     match state {
         SeenState::Unsigned => "not signed".into(),
         SeenState::Malformed(why) => format!("cannot be read: {why}"),
-        SeenState::OtherDocument => "approved another text: changed since".into(),
+        SeenState::OtherDocument => "the document was changed after it was signed".into(),
         SeenState::Refused(why) => why.clone(),
         SeenState::NotSecurity => "not Security Engineering".into(),
         SeenState::OwnRequest => "asks for it, or answers for the repair".into(),
