@@ -10,7 +10,7 @@ use crate::policy::gates::{Gate, Gates};
 use crate::provenance::Source;
 use crate::refname::RefName;
 use crate::report::text::Foreign;
-use crate::violation::{OpenFinding, Violation};
+use crate::violation::{OpenFinding, Person, Violation};
 
 /// Proof that every gate of every ref was asked and agreed.
 ///
@@ -72,6 +72,15 @@ pub enum Grounds {
         expires: String,
         /// Who approved it.
         approvers: Vec<Approver>,
+    },
+    /// Security Engineering states that the vulnerability does not matter here.
+    Vex {
+        /// The document.
+        file: String,
+        /// `not_affected` or `fixed`.
+        status: &'static str,
+        /// Who signed it.
+        by: Person,
     },
 }
 

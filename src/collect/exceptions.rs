@@ -11,12 +11,14 @@ use jiff::civil::Date;
 use super::{Scene, Stop};
 use crate::error::Diagnostic;
 use crate::evidence::approval::SignatureForm;
+use crate::evidence::dsse::{Envelope, Statement};
 use crate::evidence::exception::{
     self, DIRECTORY, Document, Exception, ExceptionId, Known, Line, LineError, SeenState, Side,
     Signature, Signer, Verified,
 };
+use crate::evidence::vex;
 use crate::id::{BlobId, CommitId, TreeId};
-use crate::limits::Limits;
+use crate::policy::structure::Role;
 use crate::repo::ReadError;
 use crate::repo::commit::Ancestry;
 use crate::repo::fault::ObjectKind;
@@ -26,9 +28,13 @@ use crate::report::text::Foreign;
 use crate::signature::{Claim, Encoded, Namespace};
 use crate::violation::Problem;
 
+/// How far a clock may run ahead of the server's.
+const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
 /// What one tree holds.
 #[derive(Default)]
 struct Found {
+    vex: Vec<vex::Document>,
     /// Each with its blob, if it comes from a tree.
     documents: Vec<(Option<BlobId>, Exception)>,
     malformed: Vec<Problem>,
@@ -52,7 +58,7 @@ pub fn read(scene: &Scene<'_, '_>, pushed: CommitId) -> Result<Known, Stop> {
 pub fn read_files(scene: &Scene<'_, '_>, files: &[(String, Vec<u8>)]) -> Result<Known, Stop> {
     let mut push = Found::default();
     for (path, bytes) in files {
-        push.add(path, None, bytes, scene.limits);
+        push.add(scene, path, None, bytes);
     }
     Ok(weigh(scene, push, trusted(scene)?))
 }
@@ -83,6 +89,7 @@ fn weigh(scene: &Scene<'_, '_>, push: Found, trusted: Found) -> Known {
                 known.malformed.push(problem);
             }
         }
+        known.vex.extend(found.vex);
         for (_, exception) in found.documents {
             if unread.contains(&exception.id.path()) {
                 continue;
@@ -128,7 +135,8 @@ fn of_tree(
         scene.deadline.check()?;
         let name = Foreign::from(entry.name).shown(80);
         let path = format!("{DIRECTORY}/{name}");
-        if !exception::is_document(entry.name) || seen.contains(&BlobId(entry.id)) {
+        let is_one = exception::is_document(entry.name) || vex::is_document(entry.name);
+        if !is_one || seen.contains(&BlobId(entry.id)) {
             continue;
         }
         if entry.mode != Mode::File {
@@ -138,7 +146,7 @@ fn of_tree(
         }
         let limit = ("exception-bytes", limits.exception_bytes);
         match objects.read(&entry.id, ObjectKind::Blob, limit, &mut buffer) {
-            Ok(bytes) => found.add(&path, Some(BlobId(entry.id)), bytes, limits),
+            Ok(bytes) => found.add(scene, &path, Some(BlobId(entry.id)), bytes),
             Err(ReadError::Fault(fault)) => found.wrong(&path, &fault.to_string()),
             Err(error) => return Err(error.into()),
         }
@@ -147,8 +155,15 @@ fn of_tree(
 }
 
 impl Found {
-    fn add(&mut self, path: &str, blob: Option<BlobId>, bytes: &[u8], limits: &Limits) {
-        match exception::read(path, bytes, limits) {
+    fn add(&mut self, scene: &Scene<'_, '_>, path: &str, blob: Option<BlobId>, bytes: &[u8]) {
+        if vex::is_document(path.as_bytes()) {
+            match read_vex(scene, path, bytes) {
+                Ok(document) => self.vex.push(document),
+                Err(why) => self.wrong(path, &why),
+            }
+            return;
+        }
+        match exception::read(path, bytes, scene.limits) {
             Ok(exception) => self.documents.push((blob, exception)),
             Err(diagnostics) => self.malformed.extend(diagnostics.iter().map(Problem::from)),
         }
@@ -157,6 +172,57 @@ impl Found {
     fn wrong(&mut self, path: &str, why: &str) {
         self.malformed.push(Problem::from(&Diagnostic::new(path, 0, why)));
     }
+}
+
+/// Reads a VEX document that Security Engineering has signed for this repository.
+///
+/// Who signed it must be Security Engineering both when the document was made and now; a
+/// document that is dated in the future is none.
+fn read_vex(scene: &Scene<'_, '_>, path: &str, bytes: &[u8]) -> Result<vex::Document, String> {
+    let envelope = Envelope::parse(bytes.trim_ascii_end())?;
+    let statement = Statement::parse(&envelope.payload)?;
+    let repository = scene.policy.config().repository.as_str();
+    let vex = vex::read(&statement, repository)?;
+    let dated = vex.statements.iter().map(|said| said.at).chain([vex.at]).max();
+    if dated.is_some_and(|at| at.duration_since(scene.now) > SKEW) {
+        return Err("it is dated in the future".into());
+    }
+    let signed = envelope.signed_bytes();
+    let mut first: Option<String> = None;
+    for signature in &envelope.signatures {
+        let Some(signature) = Encoded::detect(signature) else {
+            first.get_or_insert_with(|| "its signature is neither SSHSIG nor OpenPGP".into());
+            continue;
+        };
+        let claim = Claim {
+            signature,
+            signed: &signed,
+            namespace: Namespace::Refgate,
+            by: None,
+            made_at: Some(vex.at),
+            now: scene.now,
+        };
+        match scene.keys.verify(&claim) {
+            Ok(verified) => {
+                let by = verified.principal();
+                let structure = scene.policy.structure();
+                let is_security = |moment| {
+                    let mut holders = structure.holders(Role::SecurityEngineer, moment);
+                    holders.any(|holder| holder.id() == by)
+                };
+                if is_security(vex.at) && is_security(scene.now) {
+                    let by = exception::person(scene.policy, by);
+                    let statements = vex.statements;
+                    return Ok(vex::Document { file: path.to_owned(), by, statements });
+                }
+                first.get_or_insert_with(|| format!("{by} is not Security Engineering"));
+            }
+            Err(problem) => {
+                first.get_or_insert_with(|| problem.to_string());
+            }
+        }
+    }
+    Err(first.unwrap_or_else(|| "nobody signed it".into()))
 }
 
 /// Verifies the signatures of a document.

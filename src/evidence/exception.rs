@@ -21,6 +21,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::predicate::Sha256;
+use super::vex;
 use crate::policy::Policy;
 use crate::principal::PrincipalId;
 use crate::violation::{ExceptionViolation, Lapsed, OpenFinding, Problem};
@@ -29,6 +30,7 @@ pub use business::business_days_since;
 pub use document::{digest_end, read};
 pub use package::PackagePattern;
 pub use scope::Scope;
+pub(in crate::evidence) use scope::same_rule;
 pub use signed::{Line, LineError, Signature, Statement, What, fit_finding};
 pub use standing::{
     Approver, Seen, SeenState, Signer, Standing, Verified, assess, could_approve, latest_end,
@@ -90,6 +92,8 @@ pub struct Known {
     pub documents: Vec<Document>,
     /// What is wrong with the others.
     pub malformed: Vec<Problem>,
+    /// VEX documents that Security Engineering has signed.
+    pub vex: Vec<vex::Document>,
 }
 
 /// An exception document and how it stands.

@@ -12,3 +12,4 @@ pub mod predicate;
 pub mod report;
 pub mod severity;
 pub mod trailer;
+pub mod vex;

@@ -46,6 +46,11 @@ fn excepted_text(excepted: &Excepted) -> String {
         Grounds::Exception { id, expires, approvers } => {
             format!("exception {id}, until {expires}, approved by {}", approved_by(approvers))
         }
+        Grounds::Vex { file, status, by } => format!(
+            "{}, which {} signed as {status}",
+            Foreign::from(file).shown(60),
+            Foreign::from(&by.name).shown(30)
+        ),
     };
     format!("{findings} by {grounds}: {}{dots}", which.join(", "))
 }

@@ -20,6 +20,8 @@ pub enum Exception {
     Show(Show),
     /// Sign your review of what a break-glass exception was used for
     Close(Close),
+    /// Sign a VEX document, as Security Engineering, and write it into exceptions/
+    Vex(Vex),
 }
 
 #[derive(Debug, Args)]
@@ -135,6 +137,18 @@ pub struct Close {
     /// What the review found, on one line
     #[arg(short, long, value_name = "FINDING", allow_hyphen_values = true)]
     pub message: String,
+    #[command(flatten)]
+    pub server: Server,
+}
+
+#[derive(Debug, Args)]
+pub struct Vex {
+    /// The document: OpenVEX 0.2.0, or CycloneDX with an analysis of vulnerabilities
+    #[arg(value_name = "FILE")]
+    pub file: std::path::PathBuf,
+    /// What to call it in exceptions/ [default: as the file, up to its first dot]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
     #[command(flatten)]
     pub server: Server,
 }

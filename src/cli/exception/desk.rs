@@ -11,6 +11,7 @@ use crate::clock::Deadline;
 use crate::collect::{Scene, Stop, exceptions, why};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::evidence::exception::{self, DIRECTORY, Document, ExceptionId, Known, Side, day_of};
+use crate::evidence::vex;
 use crate::policy::{Period, Policy};
 use crate::repo::layout::read_bounded;
 use crate::repo::objects::Incoming;
@@ -129,10 +130,10 @@ impl Desk {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&directory).during(ErrorKind::Environment, step)? {
             let name = entry.during(ErrorKind::Environment, step)?.file_name();
-            let Some(name) = name.to_str().filter(|name| exception::is_document(name.as_bytes()))
-            else {
-                continue;
+            let is_one = |name: &&str| {
+                exception::is_document(name.as_bytes()) || vex::is_document(name.as_bytes())
             };
+            let Some(name) = name.to_str().filter(is_one) else { continue };
             let limit = self.workspace.limits.exception_bytes;
             if let Some(bytes) = read_bounded(&directory.join(name), limit)? {
                 files.push((format!("{DIRECTORY}/{name}"), bytes));

@@ -17,6 +17,7 @@ use crate::evidence::exception::{
     Document, ExceptionId, Known, Side, Standing, WARN_DAYS, Waives, What, business_days_since,
     may_approve,
 };
+use crate::verdict::Grounds;
 use crate::violation::Problem;
 
 /// One exception, as it is listed.
@@ -245,9 +246,12 @@ fn used(desk: &Desk, known: &Known) -> Result<Option<BTreeSet<ExceptionId>>> {
                 &name,
                 scene.now,
             );
-            used.extend(outcome.excepted.into_iter().map(|excepted| match excepted.grounds {
-                crate::verdict::Grounds::Exception { id, .. } => id,
-            }));
+            used.extend(outcome.excepted.into_iter().filter_map(
+                |excepted| match excepted.grounds {
+                    Grounds::Exception { id, .. } => Some(id),
+                    Grounds::Vex { .. } => None,
+                },
+            ));
         }
         Ok(any.then_some(used))
     })

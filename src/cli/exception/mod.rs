@@ -7,6 +7,7 @@ mod new;
 mod show;
 mod sign;
 mod verdict;
+mod vex;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ pub fn run(dir: &Path, args: &Exception, out: &mut Output) -> Result<ExitCode> {
         Exception::New(args) => done(new::new(dir, args, out)),
         Exception::Approve(args) => done(sign::approve(dir, args, out)),
         Exception::Close(args) => done(sign::close(dir, args, out)),
+        Exception::Vex(args) => done(vex::vex(dir, args, out)),
         Exception::Revoke(args) => done(edit::revoke(dir, args, out)),
         Exception::Renew(args) => done(edit::renew(dir, args, out)),
         Exception::List(args) => list::list(dir, args, out),

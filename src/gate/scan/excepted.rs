@@ -6,10 +6,11 @@ use super::{Findings, LISTED};
 use crate::clock::Timestamp;
 use crate::evidence::exception::{Document, Known, Side, Standing, WARN_DAYS, Waives};
 use crate::evidence::report::Finding;
+use crate::evidence::vex;
 use crate::policy::Policy;
 use crate::refname::RefName;
 use crate::verdict::{Excepted, Grounds, Outcome, Warning};
-use crate::violation::ExceptionViolation;
+use crate::violation::{ExceptionViolation, Person};
 
 /// The exceptions that concern one ref, the ones to be preferred first.
 pub(super) struct Exceptions<'k> {
@@ -17,6 +18,8 @@ pub(super) struct Exceptions<'k> {
     documents: Vec<&'k Document>,
     /// What each document covers or would have covered, by its position.
     found: BTreeMap<usize, Findings>,
+    /// What VEX lets pass, by file, status and signer.
+    cleared: BTreeMap<(String, &'static str), (Person, Findings)>,
 }
 
 impl<'k> Exceptions<'k> {
@@ -31,13 +34,18 @@ impl<'k> Exceptions<'k> {
             let rank = rank(&document.standing);
             (rank, document.side != Side::Push, document.exception.id.clone())
         });
-        Self { known, documents, found: BTreeMap::new() }
+        Self { known, documents, found: BTreeMap::new(), cleared: BTreeMap::new() }
     }
 
     /// Returns where a finding that blocks goes: to the exception that covers it, in force or not.
     ///
     /// One in force comes before all others, so a lapsed one never takes away what another allows.
     pub(super) fn of(&mut self, finding: &Finding) -> Option<&mut Findings> {
+        if let Some((document, status)) = vex::lets_pass(&self.known.vex, finding) {
+            let key = (document.file.clone(), status.as_str());
+            let cleared = self.cleared.entry(key);
+            return Some(&mut cleared.or_insert_with(|| (document.by.clone(), Findings::new())).1);
+        }
         let covers = |document: &&Document| document.exception.scope.covers(finding);
         let at = self.documents.iter().position(covers)?;
         Some(self.found.entry(at).or_default())
@@ -45,6 +53,12 @@ impl<'k> Exceptions<'k> {
 
     /// Writes what was found into the outcome; returns whether something blocks.
     pub(super) fn report(self, policy: &Policy, now: Timestamp, outcome: &mut Outcome) {
+        for ((file, status), (by, findings)) in self.cleared {
+            let count = findings.len() as u64;
+            let findings = findings.into_values().take(LISTED).collect();
+            let grounds = Grounds::Vex { file, status, by };
+            outcome.excepted.push(Excepted { grounds, findings, count });
+        }
         for (at, findings) in self.found {
             let Some(document) = self.documents.get(at) else { continue };
             let count = findings.len() as u64;

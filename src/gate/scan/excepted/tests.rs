@@ -123,7 +123,7 @@ fn same(text: &str) -> String {
 const AT: &str = "2026-11-01T12:00:00Z";
 
 fn judge(documents: Vec<Document>, findings: &[(&str, &str)], name: &str) -> Outcome {
-    let known = Known { documents, malformed: Vec::new() };
+    let known = Known { documents, ..Known::default() };
     let name = RefName::parse(name.as_bytes()).expect("a name");
     evaluate_with(&policy(), &found(findings), &known, &name, now())
 }
@@ -140,7 +140,9 @@ fn a_finding_in_scope_is_shown_as_excepted_and_does_not_block() {
     let outcome = judge(vec![document(&same, &[("eve@x.org", AT)])], ONE, MAIN);
     assert_eq!(codes(&outcome), [""; 0]);
     let [excepted] = outcome.excepted.as_slice() else { panic!("{outcome:?}") };
-    let Grounds::Exception { id, expires, approvers } = &excepted.grounds;
+    let Grounds::Exception { id, expires, approvers } = &excepted.grounds else {
+        panic!("{excepted:?}")
+    };
     assert_eq!((id.as_str(), expires.as_str(), excepted.count), ("EX-1", "2026-12-23", 1));
     assert_eq!(approvers[0].person.name, "Eve");
     assert_eq!(outcome.warnings, []);
@@ -294,8 +296,11 @@ fn a_document_that_cannot_be_read_is_told_where_something_blocks() {
         message: "x".into(),
         help: None,
     };
-    let known =
-        Known { documents: vec![document(&same, &[("eve@x.org", AT)])], malformed: vec![problem] };
+    let known = Known {
+        documents: vec![document(&same, &[("eve@x.org", AT)])],
+        malformed: vec![problem],
+        ..Known::default()
+    };
     let name = RefName::parse(MAIN.as_bytes()).expect("a name");
     let judge = |findings| evaluate_with(&policy(), &found(findings), &known, &name, now());
     assert_eq!(codes(&judge(ONE)), [""; 0]);
