@@ -330,3 +330,51 @@ fn break_glass_waives_gates_loudly_and_never_the_guards() {
     let listed = eve.refgate(&["exception", "list", "--fail-overdue"]);
     assert_eq!(listed.code, Some(0), "{listed}");
 }
+
+#[test]
+fn vex_of_security_clears_a_vulnerability_of_a_package() {
+    let world = side();
+    let dana = brings(&world, "EX-1", &document(-1, 30));
+    let trivy = |version: &str| {
+        format!(
+            r#"{{"SchemaVersion": 2, "ArtifactName": "app", "ArtifactType": "filesystem", "Results": [
+            {{"Target": "package-lock.json", "Class": "lang-pkgs", "Type": "npm", "Vulnerabilities": [
+            {{"VulnerabilityID": "CVE-2021-23337", "PkgName": "lodash", "InstalledVersion": "{version}",
+            "PkgIdentifier": {{"PURL": "pkg:npm/lodash@{version}"}}, "Severity": "HIGH", "Title": "x"}}]}}]}}"#
+        )
+    };
+    let vex = include_str!("../corpus/vex/own-openvex-0.2.0-order-desk.json");
+    let signs = |who: &'static str| -> (Said, Person<'_>) {
+        let person = world.person(who);
+        person.git(&["fetch", "-q", "origin"]);
+        person.git(&["checkout", "-q", "-B", "vex", "origin/side"]);
+        person.write("../order.desk.json", vex);
+        (person.refgate(&["exception", "vex", "../order.desk.json"]), person)
+    };
+    let (refused, _) = signs("ada");
+    assert!(!refused.ok && refused.err.contains("not Security Engineering"), "{refused}");
+    let (signed, eve) = signs("eve");
+    signed.accepted();
+    assert!(signed.out.contains("CVE-2021-23337  pkg:npm/lodash@4.17.4  not_affected"), "{signed}");
+    let vex = std::fs::read(eve.dir().join("exceptions/order.vex.json")).expect("written");
+    let lands = |version: &str, vex: &[u8]| -> Said {
+        dana.git(&["checkout", "-q", "-B", "topic", "origin/side"]);
+        dana.write("exceptions/order.vex.json", vex);
+        dana.write("package-lock.json", version);
+        let commit = dana.commit("State what does not affect us");
+        dana.git(&["push", "-q", "origin", "+HEAD:refs/heads/topic"]);
+        let ci = world.person("ci");
+        ci.git(&["fetch", "-q", "origin"]);
+        ci.write("../clean.sarif", sarif("x").replace("8.1", "1.0"));
+        ci.write("../trivy.json", trivy(version));
+        let attach = ["--sast", "../clean.sarif", "--dependencies", "../trivy.json", &commit];
+        ci.refgate(&[&["attach", "--push"][..], &attach].concat()).accepted();
+        dana.push(&TO_SIDE)
+    };
+    lands("4.17.5", &vex).refused(&["scan-finding-open"]);
+    let mut forged = vex.clone();
+    let middle = forged.len() / 2;
+    forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
+    lands("4.17.4", &forged).refused(&["scan-finding-open", "exception-malformed"]);
+    lands("4.17.4", &vex).accepted();
+}
