@@ -7,7 +7,16 @@ macro_rules! pages {
     };
 }
 
-pages! {}
+pages! {
+    "exception-malformed",
+    "exception-revoked",
+    "exception-unapproved",
+    "exception-self-approved",
+    "exception-too-long",
+    "exception-expired",
+    "exception-unknown",
+    "exception-not-break-glass",
+}
 
 /// Returns the page of a code.
 #[must_use]

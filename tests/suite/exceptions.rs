@@ -134,7 +134,7 @@ const SIDE: &str = "repository = \"git.example.org/demo/app\"\n\
 /// A document of which a test changes some words.
 fn document(requested: i64, expires: i64) -> String {
     let day = |days: i64| {
-        let moment = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+        let moment = refgate::clock::now() + jiff::SignedDuration::from_hours(24 * days);
         moment.strftime("%Y-%m-%d").to_string()
     };
     format!(
@@ -151,7 +151,7 @@ fn document(requested: i64, expires: i64) -> String {
 fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let moment = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days);
+    let moment = refgate::clock::now() - jiff::SignedDuration::from_hours(24 * days);
     let at = moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let payload = world.path("payload");
     let bytes = format!(

@@ -7,7 +7,7 @@ use super::{Format, Server};
 #[derive(Debug, Subcommand)]
 pub enum Exception {
     /// Write a request into exceptions/, from a refusal, from flags, or by asking
-    New(New),
+    New(Box<New>),
     /// Sign your approval of an exception, as Security Engineering
     Approve(Approve),
     /// Mark an exception as revoked

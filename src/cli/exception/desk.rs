@@ -93,6 +93,13 @@ impl Desk {
         String::from_utf8(bytes).during(ErrorKind::Usage, || format!("reading {}", id.path()))
     }
 
+    /// Returns the text of another file of the work tree, if it is there.
+    pub(super) fn file(&self, path: &str) -> Result<Option<String>> {
+        let bytes = read_bounded(&self.top.join(path), self.workspace.limits.file_bytes)?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.during(ErrorKind::Usage, || format!("reading {path}"))
+    }
+
     /// Writes a document into the work tree.
     pub(super) fn write(&self, id: &ExceptionId, text: &str) -> Result<()> {
         let step = || format!("writing {}", id.path());

@@ -8,7 +8,9 @@ use super::desk::{Desk, id, say_commit};
 use crate::cli::args::exception::{Renew, Revoke};
 use crate::cli::output::Output;
 use crate::error::{Error, ErrorKind, Result};
-use crate::evidence::exception::{Exception, Standing, days_between, digest_end, latest_end};
+use crate::evidence::exception::{
+    self, Exception, ExceptionId, Standing, days_between, digest_end, latest_end,
+};
 
 /// The longest reason of a revocation, in bytes.
 const REASON_LEN: usize = 400;
@@ -36,10 +38,9 @@ pub(super) fn revoke(dir: &Path, args: &Revoke, out: &mut Output) -> Result<()> 
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let reason = serde_json::Value::from(reason);
     let today = desk.today();
-    desk.write(
-        &id,
-        &format!("{first}\nrevoked = \"{today}\"\nrevoked-because = {reason}\n{rest}"),
-    )?;
+    let text = format!("{first}\nrevoked = \"{today}\"\nrevoked-because = {reason}\n{rest}");
+    reread(&desk, &id, &text, |exception| exception.revoked == Some(today))?;
+    desk.write(&id, &text)?;
     out.line(&format!(
         "{id} is marked as revoked; it is dead once this is on the server's {}",
         desk.workspace.trust_ref
@@ -85,6 +86,24 @@ pub(super) fn renew(dir: &Path, args: &Renew, out: &mut Output) -> Result<()> {
     out.note(&format!("    refgate exception approve {id}"));
     say_commit(&id, "Renew exception", out);
     Ok(())
+}
+
+/// Checks that a changed document says what it shall say, before it is written.
+fn reread(
+    desk: &Desk,
+    id: &ExceptionId,
+    text: &str,
+    says: impl Fn(&Exception) -> bool,
+) -> Result<()> {
+    match exception::read(&id.path(), text.as_bytes(), &desk.workspace.limits) {
+        Ok(exception) if says(&exception) => Ok(()),
+        Ok(_) => Err(Error::new(
+            ErrorKind::Usage,
+            format!("{}: the key does not stand on a line of its own", id.path()),
+        )
+        .hint("edit the document by hand")),
+        Err(problems) => Err(Error::from_diagnostics(format!("changing {}", id.path()), problems)),
+    }
 }
 
 fn as_long_as_before(desk: &Desk, exception: &Exception) -> Date {

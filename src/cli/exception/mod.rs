@@ -9,6 +9,8 @@ mod sign;
 mod verdict;
 mod vex;
 
+pub(super) use new::{TEMPLATE, TEMPLATE_FILE};
+
 use std::path::Path;
 use std::process::ExitCode;
 

@@ -18,6 +18,9 @@ use crate::principal::PrincipalId;
 /// The document that requests are made from.
 pub(in crate::cli) const TEMPLATE: &str = include_str!("../../../templates/exception-request.md");
 
+/// Where `init` puts it; a repository may change its wording there.
+pub(in crate::cli) const TEMPLATE_FILE: &str = "templates/exception-request.md";
+
 /// The period that is asked for where nobody says otherwise.
 const DAYS: i64 = 30;
 
@@ -43,7 +46,8 @@ pub(super) fn new(dir: &Path, args: &New, out: &mut Output) -> Result<()> {
         can_ask: std::io::stdin().is_terminal() && args.from_verdict.as_deref() != Some("-"),
     };
     let requests = requests(&desk, dir, args, &mut asker, out)?;
-    let me = desk.workspace.me()?.id().clone();
+    let me = requester(&desk)?;
+    let template = desk.file(TEMPLATE_FILE)?.unwrap_or_else(|| TEMPLATE.to_owned());
     let owner = match &args.owner {
         Some(owner) => PrincipalId::parse(owner).ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("--owner {owner:?} is no email address"))
@@ -68,7 +72,7 @@ pub(super) fn new(dir: &Path, args: &New, out: &mut Output) -> Result<()> {
             None => usual_end(&desk, request.waives),
         };
         let id = next_id(&desk, &written)?;
-        let text = document(&id, &request, desk.today(), expires, &me, &owner)?;
+        let text = document(&template, &id, &request, desk.today(), expires, &me, &owner)?;
         let text = fill(&text, request.scope.as_deref(), duration.as_deref(), controls.as_deref());
         desk.write(&id, &text)?;
         out.line(&format!("wrote {}", id.path()));
@@ -213,6 +217,7 @@ fn next_id(desk: &Desk, written: &[ExceptionId]) -> Result<ExceptionId> {
 
 /// Fills in the front matter of the template.
 fn document(
+    template: &str,
     id: &ExceptionId,
     request: &Request,
     today: Date,
@@ -220,7 +225,7 @@ fn document(
     requester: &PrincipalId,
     owner: &PrincipalId,
 ) -> Result<String> {
-    let text = TEMPLATE
+    let text = template
         .replace("{{id}}", id.as_str())
         .replace("{{requested}}", &today.to_string())
         .replace("{{expires}}", &expires.to_string())
@@ -230,8 +235,8 @@ fn document(
         Waives::Findings => text,
         Waives::EveryGate => text.replace("gates = [\"scan\"]", "gates = [\"*\"]"),
     };
-    let (head, rest) = text.split_once("[scope]\n").ok_or_else(template)?;
-    let (_, body) = rest.split_once("\n+++\n").ok_or_else(template)?;
+    let (head, rest) = text.split_once("[scope]\n").ok_or_else(odd_template)?;
+    let (_, body) = rest.split_once("\n+++\n").ok_or_else(odd_template)?;
     let keys = [
         ("refs", &request.refs),
         ("rules", &request.rules),
@@ -255,8 +260,24 @@ fn document(
     Ok(format!("{head}[scope]\n{scope}+++\n{body}\n"))
 }
 
-fn template() -> Error {
-    Error::new(ErrorKind::Internal, "the template of requests is not what it was")
+fn odd_template() -> Error {
+    Error::new(
+        ErrorKind::Usage,
+        format!("{TEMPLATE_FILE} has no [scope] at the end of its front matter"),
+    )
+    .hint("remove the file to use the template that refgate brings")
+}
+
+/// Returns who asks: the user, whether they are listed or not.
+fn requester(desk: &Desk) -> Result<PrincipalId> {
+    if let Ok(me) = desk.workspace.me() {
+        return Ok(me.id().clone());
+    }
+    let email = desk.workspace.git.config("user.email")?;
+    email.as_deref().and_then(PrincipalId::parse).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "git does not know your email")
+            .hint("git config user.email you@example.org")
+    })
 }
 
 /// Fills in the sections, as far as there is something to fill in.

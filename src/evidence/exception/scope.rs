@@ -41,8 +41,8 @@ impl Scope {
         let rule = finding.ids().any(|name| self.rules.iter().any(|rule| same_rule(rule, name)));
         let tool = self.tools.is_empty()
             || self.tools.iter().any(|tool| tool.eq_ignore_ascii_case(&finding.tool));
-        let itself = self.fingerprints.is_empty()
-            || self.fingerprints.iter().any(|print| *print == finding.fingerprint);
+        let itself =
+            self.fingerprints.is_empty() || self.fingerprints.contains(&finding.fingerprint);
         let places = &finding.locations;
         let everywhere = !places.is_empty()
             && finding.unlisted_locations == 0

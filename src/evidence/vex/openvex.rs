@@ -2,8 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{OPENVEX_TYPES, Statement, Status, Vex, time};
+use super::{Statement, Status, Vex, time};
 use crate::evidence::exception::PackagePattern;
+
+/// The context of the version that is read.
+const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
 
 /// The justifications that there are (OpenVEX 0.2.0, Status Justifications).
 const JUSTIFICATIONS: [&str; 5] = [
@@ -71,7 +74,7 @@ struct Identifiers {
 
 pub(super) fn read(json: &str) -> Result<Vex, String> {
     let document: Document = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    if !OPENVEX_TYPES.first().is_some_and(|context| document.context == *context) {
+    if document.context != CONTEXT {
         let shown: String = document.context.chars().take(60).collect();
         return Err(format!("@context is {shown:?}, not that of OpenVEX 0.2.0"));
     }

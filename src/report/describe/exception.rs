@@ -200,3 +200,170 @@ fn malformed(problems: &[Problem], context: &Context<'_>, block: &mut Block) {
         Hint::Run("refgate exception show EX-...".into()),
     ];
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::exception::ExceptionId;
+    use crate::principal::PrincipalId;
+    use crate::refname::RefName;
+    use crate::report::block::Level;
+    use crate::report::text::Foreign;
+    use crate::verdict::Rule;
+    use crate::violation::OpenFinding;
+
+    fn person(name: &str, email: &str) -> Person {
+        Person { id: PrincipalId::parse(email).expect("an email"), name: name.into() }
+    }
+
+    fn lapsed() -> Lapsed {
+        let finding = OpenFinding {
+            severity: "high".into(),
+            class: "code".into(),
+            rule: Foreign::from("CWE-89\u{1b}"),
+            ids: Vec::new(),
+            paths: Vec::new(),
+            purls: Vec::new(),
+            location: Foreign::from("src/db/query.rs:88"),
+            title: Foreign::from("SQL injection"),
+            tool: Foreign::from("Lint"),
+            fingerprint: String::new(),
+            kind: "sast".into(),
+            commits: Vec::new(),
+            suppressed: false,
+        };
+        Lapsed {
+            id: ExceptionId::parse("EX-2026-014").expect("an id"),
+            read_from: "the push",
+            requester: PrincipalId::parse("dana@example.org").expect("an email"),
+            owner: PrincipalId::parse("cleo@example.org").expect("an email"),
+            requested: "2026-07-29".into(),
+            expires: "2026-10-30".into(),
+            findings: vec![finding],
+            count: 1,
+        }
+    }
+
+    fn text(violation: &ExceptionViolation) -> String {
+        let name = RefName::parse(b"refs/heads/main").expect("a name");
+        let rule = Rule::default();
+        let context = Context {
+            ref_name: &name,
+            old: None,
+            new: Some("4f2a91c0d3e1"),
+            trusted: None,
+            rule: &rule,
+            shown: 5,
+        };
+        let mut block = Block {
+            level: Level::Error,
+            code: Some(violation.code()),
+            title: String::new(),
+            place: String::new(),
+            seen: Vec::new(),
+            labels: Vec::new(),
+            hints: Vec::new(),
+        };
+        describe(violation, &context, &mut block);
+        block.lines().join("\n")
+    }
+
+    fn approvers() -> Vec<Approver> {
+        let person = person("Eve Sand", "eve@example.org");
+        vec![Approver { person, at: "2026-07-30T10:00:00Z".into() }]
+    }
+
+    #[test]
+    fn an_expired_exception_names_the_day_and_the_people() {
+        let violation = ExceptionViolation::Expired {
+            exception: lapsed(),
+            days_ago: 24,
+            approvers: approvers(),
+        };
+        insta::assert_snapshot!(text(&violation), @r"
+        error[exception-expired]: exception EX-2026-014 has run out
+           |  high finding CWE-89\u{1b} in src/db/query.rs:88 (sast)
+           |
+           = expired: 2026-10-30, 24 days before this push
+           = approved by: Eve Sand (Security Engineering), 2026-07-30
+           = document: exceptions/EX-2026-014.md of the push
+           = requested by: dana@example.org, owned by cleo@example.org
+        hint: mend the finding, or ask Security Engineering for a renewal:
+        hint:     refgate exception renew EX-2026-014
+        ");
+    }
+
+    #[test]
+    fn an_unapproved_exception_shows_each_signature() {
+        let seen = |who: &str, state| Seen { who: Foreign::from(who), line: 30, state };
+        let refused =
+            "the key SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is on no list of people";
+        let violation = ExceptionViolation::Unapproved {
+            exception: lapsed(),
+            seen: vec![
+                seen("Ada Lovelace", SeenState::NotSecurity),
+                seen("Eve <eve@example.org>", SeenState::Refused(refused.into())),
+            ],
+            could: vec![person("Eve Sand", "eve@example.org")],
+        };
+        insta::assert_snapshot!(text(&violation), @r"
+        error[exception-unapproved]: exception EX-2026-014 is not approved
+           |  high finding CWE-89\u{1b} in src/db/query.rs:88 (sast)
+           |
+           |  Ada Lovelace           line 30  not Security Engineering
+           |  Eve <eve@example.org>  line 30
+           |    the key SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa is on
+           |    no list of people
+           |
+           = requested: on 2026-07-29
+           = document: exceptions/EX-2026-014.md of the push
+           = requested by: dana@example.org, owned by cleo@example.org
+        hint: Security Engineering (Eve Sand) can approve it:
+        hint:     refgate exception approve EX-2026-014
+        hint: then commit the document and push again
+        ");
+    }
+
+    #[test]
+    fn every_message_is_ascii_and_keeps_within_the_width() {
+        let problem = Problem {
+            file: "exceptions/EX-1.md".into(),
+            line: 7,
+            message: "unknown key \"ownr\"".into(),
+            help: Some("write owner".into()),
+        };
+        let exception = lapsed;
+        for violation in [
+            ExceptionViolation::Malformed { problems: vec![problem] },
+            ExceptionViolation::Revoked {
+                exception: exception(),
+                on: "2026-11-01".into(),
+                because: Some(Foreign::from("\u{202e}exploited\n")),
+            },
+            ExceptionViolation::SelfApproved {
+                exception: exception(),
+                seen: Vec::new(),
+                could: Vec::new(),
+            },
+            ExceptionViolation::TooLong {
+                exception: exception(),
+                latest: "2026-10-28".into(),
+                allowed: "90d".into(),
+                origin: "built-in policy".into(),
+            },
+            ExceptionViolation::Unknown { named: Foreign::from("EX-\u{1b}[2J") },
+            ExceptionViolation::NotBreakGlass { exception: exception(), refs: None },
+            ExceptionViolation::NotBreakGlass {
+                exception: exception(),
+                refs: Some(vec!["refs/heads/side".into()]),
+            },
+        ] {
+            let text = text(&violation);
+            assert!(text.is_ascii(), "{text}");
+            for line in text.lines().filter(|line| !line.starts_with("hint:     ")) {
+                assert!(line.len() <= 72, "{line}");
+            }
+            assert!(text.contains("hint: "), "{text}");
+        }
+    }
+}

@@ -179,8 +179,9 @@ fn what_is_out_of_scope_blocks_as_ever() {
 #[test]
 fn each_way_of_not_being_in_force_has_a_code_of_its_own() {
     type Change = fn(&str) -> String;
+    type Case = (&'static str, Change, &'static [(&'static str, &'static str)], &'static str);
     let same: Change = |text| text.to_owned();
-    let cases: [(&str, Change, &[(&str, &str)], &str); 14] = [
+    let cases: [Case; 14] = [
         ("nobody", same, &[], "exception-unapproved"),
         ("a bad signature", same, &[("eve@x.org", "never")], "exception-unapproved"),
         ("a maintainer", same, &[("ada@x.org", AT)], "exception-unapproved"),
