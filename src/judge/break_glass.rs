@@ -1,8 +1,8 @@
 //! Break-glass: a push that names an exception for every gate of its ref.
 //!
 //! What the gates found is kept with the verdict and no longer blocks. The guards are not
-//! asked: how refs and evidence move, and what decides whom to trust, no
-//! exception can waive, so a change of trusted files needs its reviews all the same.
+//! asked: how refs and evidence move, who signed a commit, and what decides whom to trust,
+//! no exception can waive, so a change of trusted files needs its reviews all the same.
 
 use super::Judge;
 use super::names::Named;
@@ -114,7 +114,9 @@ fn best<'k>(known: &'k Known, id: &ExceptionId) -> Option<&'k Document> {
 /// Says whether break-glass may waive it: what a gate asks for, and nothing that trust rests on.
 fn can_be_waived(violation: &Violation, changes_trust: bool) -> bool {
     match violation {
-        Violation::Review(ReviewViolation::ThresholdMissing { .. }) => false,
+        Violation::Review(
+            ReviewViolation::ThresholdMissing { .. } | ReviewViolation::CommitUnsigned { .. },
+        ) => false,
         Violation::Review(_) => !changes_trust,
         Violation::Scan(_)
         | Violation::Tests(_)

@@ -296,6 +296,12 @@ fn break_glass_waives_gates_loudly_and_never_the_guards() {
 
     let dana = brings(&world, "EX-1", &signed(&world, &glass, "EX-1", "eve", 0));
     dana.push(&TO_SIDE).refused(&["scan-finding-open"]);
+    let check = dana.refgate(&["check", "side", "--break-glass", "EX-1", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&check.out).expect("JSON");
+    let waived = &json["refs"][0]["waived"];
+    assert_eq!(waived["violations"][0]["code"], "scan-finding-open", "{check}");
+    assert_eq!((json["verdict"].as_str(), waived["id"].as_str()), (Some("accepted"), Some("EX-1")));
+    assert_eq!(waived["approvers"][0]["name"], "Eve Sand", "{check}");
     let accepted = push(&dana, "EX-1", &TO_SIDE);
     accepted.accepted();
     for line in [
@@ -305,9 +311,9 @@ fn break_glass_waives_gates_loudly_and_never_the_guards() {
     ] {
         assert!(accepted.err.contains(line), "{line}: {accepted}");
     }
-    let before = world.on_server("refs/heads/side");
+    let before = world.refs();
     push(&dana, "EX-1", &["+HEAD~1:refs/heads/side"]).refused(&["ref-not-fast-forward"]);
-    assert_eq!(world.on_server("refs/heads/side"), before);
+    assert_eq!(world.refs(), before);
 
     // Whom to trust is not decided behind broken glass.
     dana.git(&["checkout", "-q", "-B", "coup", "origin/main"]);
@@ -377,4 +383,80 @@ fn vex_of_security_clears_a_vulnerability_of_a_package() {
     forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
     lands("4.17.4", &forged).refused(&["scan-finding-open", "exception-malformed"]);
     lands("4.17.4", &vex).accepted();
+}
+
+#[test]
+fn requests_are_written_listed_renewed_and_revoked() {
+    let world = side();
+    let eve = world.person("eve");
+    let path = |id: &str| eve.dir().join(format!("exceptions/{id}.md"));
+    let read = |id: &str| std::fs::read_to_string(path(id)).expect("a document");
+    let year = &refgate::clock::now().strftime("%Y").to_string();
+    let id = &format!("EX-{year}-001");
+
+    let nothing = eve.refgate(&["exception", "new"]);
+    assert!(!nothing.ok && nothing.err.contains("no rule is named"), "{nothing}");
+    let bad = eve.refgate(&["exception", "new", "--from-verdict", "gone.json"]);
+    assert_eq!(bad.code, Some(2), "{bad}");
+    let new = |more: &[&str]| -> Said {
+        let mut args = vec!["exception", "new", "--rule", "L1", "--path", "/net/"];
+        args.extend(["--scope", "A shell", "--controls", "Approved-by: nobody\nA wall"]);
+        args.extend(more);
+        eve.refgate(&args)
+    };
+    let open = new(&["--owner", "cleo@example.org"]);
+    assert!(open.ok && open.err.contains("the section \"Duration\" is not filled in"), "{open}");
+    let malformed = eve.refgate(&["exception", "list"]);
+    assert!(malformed.out.contains("cannot be read: the section"), "{malformed}");
+    let refused = eve.refgate(&["exception", "approve", id]);
+    assert!(!refused.ok && refused.err.contains(&format!("exceptions/{id}.md:")), "{refused}");
+    let filled =
+        read(id).replace("[Why it takes until then, and what will have been done]", "Soon");
+    std::fs::write(path(id), filled).expect("written");
+
+    // Whoever asks cannot approve; for somebody else's request she can.
+    let own = eve.refgate(&["exception", "approve", id]);
+    assert!(!own.ok && own.err.contains("cannot approve it"), "{own}");
+    let dana = read(id).replace("requester = \"eve@", "requester = \"dana@");
+    std::fs::write(path(id), dana).expect("written");
+    let listed = eve.refgate(&["exception", "list", "--fail-overdue"]);
+    assert!(listed.ok && listed.out.contains("requested"), "{listed}");
+    let old = read(id);
+    let day = old.split("requested = \"").nth(1).expect("a day").split('"').next().expect("a day");
+    std::fs::write(path(id), old.replace(day, "2020-01-01")).expect("written");
+    let overdue = eve.refgate(&["exception", "list", "--fail-overdue"]);
+    assert_eq!(overdue.code, Some(1), "{overdue}");
+    assert!(overdue.out.contains("requested, OVERDUE  waiting for "), "{overdue}");
+    std::fs::write(path(id), &old).expect("written");
+
+    eve.refgate(&["exception", "approve", id]).accepted();
+    let shown = eve.refgate(&["exception", "show", id]);
+    assert!(
+        shown.out.contains("state: approved") && shown.out.contains("approval by eve@"),
+        "{shown}"
+    );
+    let long = eve.refgate(&["exception", "renew", id, "--expires", "91d"]);
+    long.accepted();
+    assert!(!read(id).contains("\nApproved-by: Eve"), "the signatures are gone");
+    let refused = eve.refgate(&["exception", "approve", id]);
+    assert!(!refused.ok && refused.err.contains("but 90d from now is"), "{refused}");
+    eve.refgate(&["exception", "renew", id, "--expires", "10d"]).accepted();
+    eve.refgate(&["exception", "approve", id]).accepted();
+    let listed = eve.refgate(&["exception", "list", "--format", "json"]);
+    assert!(listed.out.contains("\"state\": \"expiring\""), "{listed}");
+    assert!(listed.out.contains("\"days-left\": 10"), "{listed}");
+
+    let close = eve.refgate(&["exception", "close", id, "-m", "x"]);
+    assert!(!close.ok && close.err.contains("is no break-glass exception"), "{close}");
+    eve.refgate(&["exception", "revoke", id, "-m", "no \"reason\""]).accepted();
+    let twice = eve.refgate(&["exception", "revoke", id, "-m", "again"]);
+    assert!(!twice.ok && twice.err.contains("was revoked on"), "{twice}");
+    let renewed = eve.refgate(&["exception", "renew", id]);
+    assert!(!renewed.ok && renewed.err.contains("was revoked on"), "{renewed}");
+
+    let glass = ["exception", "new", "--break-glass", "--ref", "side", "--scope", "A night"];
+    eve.refgate(&glass).accepted();
+    let second = read(&format!("EX-{year}-002"));
+    assert!(second.contains("gates = [\"*\"]") && second.contains("refs = [\"refs/heads/side\"]"));
+    assert!(!second.contains("rules ="), "{second}");
 }

@@ -4,6 +4,8 @@
 //! section that nobody has filled in and text behind the first signature are problems with
 //! their line, and a document with a problem covers nothing.
 
+use std::sync::OnceLock;
+
 use jiff::civil::Date;
 
 use super::package::PackagePattern;
@@ -151,14 +153,16 @@ fn signatures(body: &str, above: usize, problems: &mut Problems) -> Vec<Line> {
 
 /// Checks that people have filled in the sections.
 fn sections(text: &str, body: usize, problems: &mut Problems) {
-    let asked = Checklist::of_fields(&SECTIONS);
+    // One for all documents, since its placeholders are compiled when they are first needed.
+    static ASKED: OnceLock<Checklist> = OnceLock::new();
+    let asked = ASKED.get_or_init(|| Checklist::of_fields(&SECTIONS));
     // The signatures are no text of a section, and the front matter is none of the page.
     let end = digest_end(text.as_bytes());
     let above = "\n".repeat(text.get(..body).unwrap_or_default().matches('\n').count());
     let page = format!("{above}{}", text.get(body..end).unwrap_or_default());
     let template = front_matter(TEMPLATE).and_then(|(_, body)| TEMPLATE.get(body..));
     let template = template.unwrap_or(TEMPLATE);
-    for open in checklist::unfilled(template.as_bytes(), page.as_bytes(), &asked) {
+    for open in checklist::unfilled(template.as_bytes(), page.as_bytes(), asked) {
         match open.what {
             OpenItemKind::FieldMissing { field } => {
                 let help = format!("write a heading \"## {field}\" and what belongs there");
