@@ -44,7 +44,10 @@ const SHALLOW_BYTES: u64 = 1 << 20;
 pub fn run(args: &[OsString]) -> ExitCode {
     report_panics();
     match hook(args) {
-        Ok(Answer::Accepted(accepted)) => accept(accepted),
+        Ok(Answer::Accepted(accepted, warnings)) => {
+            say(&warnings);
+            accept(accepted)
+        }
         Ok(Answer::Refused(text)) => {
             say(&text);
             ExitCode::from(REFUSED)
@@ -64,7 +67,8 @@ fn accept(_accepted: Accepted) -> ExitCode {
 
 /// What a hook answers to git.
 enum Answer {
-    Accepted(Accepted),
+    /// With what is said all the same.
+    Accepted(Accepted, String),
     Refused(String),
 }
 
@@ -115,6 +119,7 @@ fn hook(args: &[OsString]) -> Result<Answer> {
     let circumstances = Circumstances {
         namespace: environment.namespace.clone(),
         shallow: is_shallow(&environment, &repository)?,
+        break_glass: Circumstances::break_glass(&environment.push_options),
     };
     let verdict = judge(&push, &repository, &circumstances, crate::clock::now())?;
     log::info!(
@@ -125,7 +130,7 @@ fn hook(args: &[OsString]) -> Result<Answer> {
     let options = remote::Options { each_ref_alone: name == "update", ..Default::default() };
     let text = remote::verdict_with(&verdict, options);
     Ok(match verdict.into_accepted() {
-        Some(accepted) => Answer::Accepted(accepted),
+        Some(accepted) => Answer::Accepted(accepted, text),
         None => Answer::Refused(text),
     })
 }

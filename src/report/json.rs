@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::block::{Block, Hint};
 use crate::error::Error;
 use crate::id::ObjectId;
-use crate::verdict::{Rule, Verdict};
+use crate::verdict::{Excepted, Rule, Verdict, Waived, Warning};
 use crate::violation::Violation;
 
 /// The version of this form. It changes when a field changes its meaning or goes away.
@@ -38,6 +38,9 @@ struct Ref<'a> {
     new: Option<String>,
     gates: Vec<Gate<'a>>,
     violations: Vec<Described<'a>>,
+    /// What a break-glass exception lets pass.
+    waived: Option<&'a Waived>,
+    warnings: Vec<&'a Warning>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +50,7 @@ struct Gate<'a> {
     passed: bool,
     rule: &'a Rule,
     rests_on: &'a [crate::evidence::attestation::EvidenceId],
+    excepted: &'a [Excepted],
 }
 
 #[derive(Serialize)]
@@ -84,9 +88,12 @@ pub fn verdict(verdict: &Verdict) -> String {
                         passed: outcome.violations.is_empty(),
                         rule: &outcome.rule,
                         rests_on: &outcome.rests_on,
+                        excepted: &outcome.excepted,
                     })
                     .collect(),
                 violations: described.collect(),
+                waived: judgement.waived.as_ref(),
+                warnings: judgement.all_warnings().collect(),
             }
         })
         .collect();

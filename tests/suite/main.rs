@@ -17,6 +17,7 @@ mod client_check;
 mod client_land;
 mod client_signing;
 mod corpus;
+mod exceptions;
 mod frugal;
 mod ground;
 mod in_toto;

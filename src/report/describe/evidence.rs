@@ -168,7 +168,10 @@ fn finding(
         say(
             "mend the code, scan the new commit and push that; a commit that stays in the pushed history is judged too, so squash the repair into it",
         ),
-        say("where that cannot be done now, Security Engineering approves exceptions"),
+        say(
+            "where that cannot be done now, request an exception, which Security Engineering approves:",
+        ),
+        run("refgate check --format json | refgate exception new --from-verdict -"),
     ];
 }
 

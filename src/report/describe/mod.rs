@@ -4,6 +4,7 @@
 
 mod checklist;
 mod evidence;
+pub(in crate::report) mod exception;
 mod notes;
 mod ref_guard;
 mod review;
@@ -64,6 +65,7 @@ pub fn describe(violation: &Violation, context: &Context<'_>) -> Block {
         Violation::Tests(violation) => evidence::tests(violation, context, &mut block),
         Violation::Review(violation) => review::describe(violation, context, &mut block),
         Violation::Checklist(violation) => checklist::describe(violation, context, &mut block),
+        Violation::Exception(violation) => exception::describe(violation, context, &mut block),
     }
     if !context.rule.clause.is_empty() {
         block.labels.insert(0, ("gate", context.rule.clause.clone()));
