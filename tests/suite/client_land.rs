@@ -297,7 +297,11 @@ fn landed_commits_are_signed_where_the_policy_wants_it() {
     let head = dana.head();
     dana.push(&["signed"]).accepted();
     world.main_moves(&[("net/other", "elsewhere\n")]);
-    approved_by_two(&world, &head);
+    world.person("cleo").approves(&head);
+    let ben = world.person("ben");
+    ben.git(&["fetch", "-q"]);
+    let approved = ben.refgate(&["approve", &head, "--push"]);
+    assert!(approved.out.contains("the review is complete"), "{approved}");
     dana.refgate(&["land", "signed"]).accepted();
     std::fs::write(
         world.path("signers"),
