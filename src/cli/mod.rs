@@ -25,6 +25,7 @@ use clap::Parser as _;
 use args::{Cli, Command};
 use output::Output;
 
+use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The push is accepted, or there is nothing wrong.
@@ -54,6 +55,7 @@ pub fn run(args: &[std::ffi::OsString]) -> ExitCode {
     match command(&cli, &mut out) {
         Ok(code) => code,
         Err(error) => {
+            let error = with_partial_remedy(&cli, error);
             show(&error, &mut out);
             ExitCode::from(if error.kind() == ErrorKind::Refused { REFUSED } else { CANNOT_JUDGE })
         }
@@ -80,6 +82,20 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
         Command::Hook { args } => Ok(hook::run(args)),
+    }
+}
+
+/// Where objects cannot be read, adds what mends a partial clone: git would fetch them, and refgate reads what is there.
+fn with_partial_remedy(cli: &Cli, error: Error) -> Error {
+    let messages = error.diagnostics().iter().map(|diagnostic| &diagnostic.message);
+    let lacks_something = messages.chain(error.chain()).any(|text| text.contains("is missing"));
+    if !lacks_something {
+        return error;
+    }
+    let directory = cli.directory.as_deref().unwrap_or(Path::new("."));
+    match Git::find(directory).and_then(|git| git.partial_remedy()) {
+        Ok(Some(remedy)) => error.hint(remedy),
+        Ok(None) | Err(_) => error,
     }
 }
 
