@@ -240,15 +240,16 @@ impl<'a> Scan<'a, '_> {
                 Ok(())
             })?;
         }
+        let title = text_of(result.message.as_deref());
         Ok(Finding {
             rating,
             rule: excerpt::name(rule),
             aliases: Vec::new(),
             tool: self.tool.into(),
-            fingerprint: self.fingerprint(result, rule, locations.first(), snippet),
+            fingerprint: self.fingerprint(result, rule, locations.first(), snippet, &title),
             locations,
             unlisted_locations,
-            title: text_of(result.message.as_deref()),
+            title,
             suppressed,
         })
     }
@@ -260,6 +261,7 @@ impl<'a> Scan<'a, '_> {
         rule: &str,
         first: Option<&Location>,
         snippet: Option<String>,
+        title: &str,
     ) -> String {
         let sets = [&result.partial_fingerprints, &result.fingerprints];
         let hashes = sets.iter().filter_map(|set| set.as_deref());
@@ -280,8 +282,7 @@ impl<'a> Scan<'a, '_> {
             (None, Some(text)) => excerpt::digest(["sarif-text", &tool, rule, path, &text]),
             (None, None) => {
                 let line = line.unwrap_or(0).to_string();
-                let message = text_of(result.message.as_deref());
-                excerpt::digest(["sarif-line", &tool, rule, path, &line, &message])
+                excerpt::digest(["sarif-line", &tool, rule, path, &line, title])
             }
         }
     }
