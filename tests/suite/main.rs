@@ -14,6 +14,7 @@
 
 mod corpus;
 mod ground;
+mod laws;
 mod policy_refs;
 mod push;
 mod repositories;
