@@ -24,6 +24,7 @@ mod signature_openpgp;
 mod signature_ssh;
 mod signature_tools;
 mod support;
+mod testrepos;
 mod threats_evidence;
 mod threats_failure;
 mod threats_policy;
