@@ -21,8 +21,8 @@ approved_until=2026-12-20T10:00:00Z
 
 mkdir -p "$TESTREPO/pushes"
 git init -q --bare -b main "$server"
-git init -q -b main "$TESTREPO/work"
-cd "$TESTREPO/work"
+git init -q -b main "$TESTREPO/clone"
+cd "$TESTREPO/clone"
 git config gpg.format ssh
 git config commit.gpgSign false
 
@@ -127,7 +127,7 @@ publish() { git push -q "$server" "+$(id "$1"):$2"; }
 
 # incoming NAME COMMIT REF: somebody pushes it; nothing has moved yet.
 incoming() {
-    git -C "$server" fetch -q --no-write-fetch-head "$TESTREPO/work/.git" "$(id "$2")"
+    git -C "$server" fetch -q --no-write-fetch-head "$TESTREPO/clone/.git" "$(id "$2")"
     old=$(git -C "$server" rev-parse -q --verify "$3" || echo $zero)
     echo "$old $(id "$2") $3" >>"$TESTREPO/pushes/$1"
 }
