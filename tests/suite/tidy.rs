@@ -183,6 +183,20 @@ fn no_test_file_is_forgotten() {
     }
 }
 
+/// A story that nobody listens to goes wrong unnoticed.
+#[test]
+fn every_testrepo_is_used_by_a_test_and_says_what_is_special_about_it() {
+    let tests = read("tests/suite/testrepos.rs");
+    let scripts = files_below("testrepos", "sh");
+    assert!(!scripts.is_empty());
+    for path in scripts.iter().filter(|path| !path.ends_with("lib.sh")) {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(tests.contains(&format!("\"{name}\"")), "no test uses testrepos/{name}.sh");
+        let head: String = read(path).lines().take_while(|line| line.starts_with('#')).collect();
+        assert!(head.contains("Special: "), "testrepos/{name}.sh does not say what is special");
+    }
+}
+
 /// What people read on the channel is ASCII; letters of foreign text are another matter.
 #[test]
 fn our_own_messages_are_ascii() {
