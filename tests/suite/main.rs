@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod attach;
 mod corpus;
 mod ground;
 mod in_toto;
