@@ -13,6 +13,7 @@
 )]
 
 mod attach;
+mod collecting;
 mod corpus;
 mod ground;
 mod in_toto;
