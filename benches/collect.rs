@@ -68,11 +68,11 @@ fn main() {
             limits: &limits,
             deadline: &deadline,
         };
-        let range = collect.range(to, Some(from), || Ok(Vec::new())).ok().expect("a range");
+        let range = collect.range(to, Some(from), || Ok(Vec::new())).expect("a range");
         let start = Instant::now();
         let commits = range.order.iter().filter_map(|id| range.commits.get(id));
-        let reader = EvidenceReader::open(&scene, &tips).ok().expect("notes").on_threads(threads);
-        let found = reader.of_commits(commits).ok().expect("evidence");
+        let reader = EvidenceReader::open(&scene, &tips).expect("notes").on_threads(threads);
+        let found = reader.of_commits(commits).expect("evidence");
         let read = start.elapsed();
         let outcome = scan::evaluate(&snapshot.policy, &found, ask.now);
         let judged = start.elapsed() - read;

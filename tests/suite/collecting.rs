@@ -76,11 +76,11 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
     let row = |name: &str, seed: u8| {
         format!("| {name} | {name}@example.org | `{}` |", key(&repo, seed).1)
     };
-    repo.write("meta/STRUCTURE.md", &format!(
+    repo.write("meta/STRUCTURE.md", format!(
         "## Maintainers\n\n{head}\n|---|---|---|\n{}\n{}\n\n## Automation\n\n{} Attests |\n|---|---|---|---|\n| CI | ci@example.org | `{fingerprint}` | sast |\n",
         row("ada", 1), row("ben", 2), head
     ));
-    repo.write("meta/keyring/ci.pem", &signer.public_key().expect("a public key"));
+    repo.write("meta/keyring/ci.pem", signer.public_key().expect("a public key"));
     repo.git(&["config", "user.name", "CI"]);
     repo.git(&["config", "user.email", "ci@example.org"]);
     repo.git(&["add", "meta"]);
@@ -171,8 +171,8 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
         now,
     };
     let read = |threads| -> Vec<CommitEvidence> {
-        let reader = EvidenceReader::open(&scene, &tips).ok().expect("notes");
-        reader.on_threads(threads).of_commits(&commits).ok().expect("evidence")
+        let reader = EvidenceReader::open(&scene, &tips).expect("notes");
+        reader.on_threads(threads).of_commits(&commits).expect("evidence")
     };
     let first = read(1);
     let outcome = format!("{:?}", scan::evaluate(&snapshot.policy, &first, now));
