@@ -16,6 +16,8 @@ mod client_approve;
 mod client_check;
 mod client_land;
 mod client_signing;
+mod attach;
+mod collecting;
 mod corpus;
 mod frugal;
 mod ground;
