@@ -15,6 +15,7 @@
 mod corpus;
 mod ground;
 mod in_toto;
+mod inspect;
 mod policy_refs;
 mod push;
 mod signature_allowed_signers;
