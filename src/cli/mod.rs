@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod explain;
 pub mod hook;
 pub mod init;
+pub mod inspect;
 pub mod install;
 pub mod land;
 mod landing;
@@ -72,7 +73,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Reject(args) => done(approve::reject(dir, args, out)),
         Command::Withdraw(args) => done(approve::withdraw(dir, args, out)),
         Command::Attach(args) => done(attach::attach(dir, args, out)),
-        Command::Evidence(args) => done(evidence::run(dir, args, out)),
+        Command::Evidence(args) => evidence::run(dir, args, out),
         Command::Check(args) => check::check(dir, args, out),
         Command::Status(args) => check::status(dir, args, out),
         Command::Land(args) => land::land(dir, args, out),

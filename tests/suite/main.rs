@@ -23,6 +23,7 @@ mod frugal;
 mod ground;
 mod in_toto;
 mod laws;
+mod inspect;
 mod policy_refs;
 mod push;
 mod repositories;
