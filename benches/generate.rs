@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --example generate-repository -- --out DIR [--commits N] [--extra E]
-//!     [--files F] [--refs R [--loose-refs]] [--notes N] [--note-bytes B]
+//!     [--files F] [--refs R [--loose-refs]] [--notes N] [--note-bytes B] [--packs P]
 //! ```
 //!
 //! Below DIR: `server.git`, `client.git` (has the extra commits), `extra.txt` (their ids, oldest
@@ -49,6 +49,7 @@ struct Options {
     loose_refs: bool,
     notes: usize,
     note_bytes: usize,
+    packs: usize,
 }
 
 fn main() {
@@ -77,6 +78,7 @@ fn options() -> Options {
         loose_refs: false,
         notes: 0,
         note_bytes: 20_480,
+        packs: 1,
     };
     let mut args = std::env::args().skip(1);
     while let Some(name) = args.next() {
@@ -94,6 +96,7 @@ fn options() -> Options {
             "--refs" => options.refs = number(),
             "--notes" => options.notes = number(),
             "--note-bytes" => options.note_bytes = number(),
+            "--packs" => options.packs = number(),
             other => panic!("no option {other}"),
         }
     }
@@ -429,6 +432,9 @@ impl Maker {
             git(&["-C", &text(&server), "pack-refs", "--all"]);
         }
         git(&["-C", &text(&server), "repack", "-adq"]);
+        if options.packs > 1 {
+            split(&server, options.packs);
+        }
         git(&["-C", &text(&server), "prune-packed", "-q"]);
         git(&["-C", &text(&server), "prune", "--expire=now"]);
         run_with_input(&["-C", &text(&client), "index-pack", "--stdin", "--fix-thin"], &pack);
@@ -437,6 +443,24 @@ impl Maker {
         std::fs::write(options.out.join("extra.txt"), ids).unwrap();
         std::fs::write(options.out.join("meta.json"), format!("{{\"root\": \"{root}\"}}\n"))
             .unwrap();
+    }
+}
+
+/// Spreads the objects of the one pack over many, in the order of history.
+fn split(server: &Path, packs: usize) {
+    let listed = run_with_input(&["-C", &text(server), "rev-list", "--objects", "--all"], b"");
+    let listed = String::from_utf8(listed).unwrap();
+    let ids: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
+    let directory = server.join("objects/pack");
+    let old: Vec<PathBuf> =
+        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for ids in ids.chunks(ids.len().div_ceil(packs)) {
+        let name = text(&directory.join("part"));
+        let input = ids.join("\n") + "\n";
+        run_with_input(&["-C", &text(server), "pack-objects", "-q", &name], input.as_bytes());
+    }
+    for path in old {
+        std::fs::remove_file(path).unwrap();
     }
 }
 

@@ -47,10 +47,11 @@ impl RefName {
         self.0.starts_with(b"refs/tags/")
     }
 
-    /// Says whether this ref holds evidence, approvals or other records of refgate.
+    /// Says whether this ref holds evidence, approvals or other records of refgate, or stands in
+    /// the way of those that do: a ref and refs below it cannot both be there.
     #[must_use]
     pub fn is_evidence(&self) -> bool {
-        self.0.starts_with(EVIDENCE_PREFIX)
+        self.0.starts_with(EVIDENCE_PREFIX) || EVIDENCE_PREFIX.strip_suffix(b"/") == Some(&self.0)
     }
 
     /// Returns the name below every namespace (`gitnamespaces(7)`):
@@ -169,6 +170,18 @@ mod tests {
         assert_eq!(name("refs/heads/main").in_namespace(b"a/b"), Some(inner));
         let no_ref = name("refs/namespaces/a/heads/main");
         assert_eq!(no_ref.without_namespace(), no_ref);
+    }
+
+    #[test]
+    fn t85_what_blocks_the_refs_of_evidence_counts_as_one() {
+        for (text, is_evidence) in [
+            ("refs/notes/refgate", true),
+            ("refs/notes/refgate/evidence", true),
+            ("refs/notes/refgated", false),
+            ("refs/notes/commits", false),
+        ] {
+            assert_eq!(name(text).is_evidence(), is_evidence, "{text}");
+        }
     }
 
     #[test]

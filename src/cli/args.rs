@@ -198,10 +198,25 @@ pub struct Attach {
 
 #[derive(Debug, Subcommand)]
 pub enum EvidenceCommand {
+    /// Say what refgate reads in reports, and sign nothing
+    Inspect(EvidenceInspect),
     /// List all evidence on a commit and its tree, and whether it counts
     Show(EvidenceShow),
     /// Write the reports that are attached to a commit into files, byte for byte
     Export(EvidenceExport),
+}
+
+#[derive(Debug, Args)]
+pub struct EvidenceInspect {
+    /// The reports; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// What they shall be evidence of: sast, sbom, dependencies or tests [default: whatever they can be]
+    #[arg(long, value_name = "KIND")]
+    pub kind: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

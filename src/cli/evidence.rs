@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::ACCEPTED;
 use super::args::{EvidenceCommand, EvidenceExport, EvidenceShow, Format, Server};
 use super::attach;
+use super::inspect::inspect;
 use super::output::Output;
 use crate::client::remote::value;
 use crate::client::workspace::Workspace;
@@ -31,11 +34,13 @@ use crate::report::text::wrap;
 ///
 /// # Errors
 /// The commit or its evidence cannot be read, or a file cannot be written.
-pub fn run(dir: &Path, command: &EvidenceCommand, out: &mut Output) -> Result<()> {
+pub fn run(dir: &Path, command: &EvidenceCommand, out: &mut Output) -> Result<ExitCode> {
     match command {
-        EvidenceCommand::Show(args) => show(dir, args, out),
-        EvidenceCommand::Export(args) => export(dir, args, out),
+        EvidenceCommand::Inspect(args) => return inspect(dir, args, out),
+        EvidenceCommand::Show(args) => show(dir, args, out)?,
+        EvidenceCommand::Export(args) => export(dir, args, out)?,
     }
+    Ok(ExitCode::from(ACCEPTED))
 }
 
 /// Reads something about the evidence of a commit, as the server would.

@@ -16,6 +16,7 @@ use crate::client::workspace::Workspace;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::CommitId;
 use crate::refname::RefName;
+use crate::report::block::Hint;
 use crate::report::remote;
 use crate::verdict::Verdict;
 
@@ -108,7 +109,7 @@ impl Attempt<'_> {
         let verdict = judge_update(workspace, &onto, landed.0)?;
         let side = Side { workspace, onto: &onto, landed, args };
         if !verdict.is_accepted() {
-            out.text(&remote::verdict(&verdict));
+            side.report(&verdict, head, change.tree == workspace.tree_of(head)?, out);
             let committed_by_me = landed != head && way != Way::Merge;
             if committed_by_me && found.iter().any(|a| Some(&a.statement.by) == side.me()) {
                 out.note("");
@@ -160,6 +161,39 @@ impl Side<'_> {
     fn command(&self) -> String {
         let rebase = if self.args.rebase || self.args.squash { " --rebase" } else { "" };
         format!("refgate land {} --onto {}{rebase}", self.landed.short(), short(self.onto))
+    }
+
+    /// Shows what is wrong with the prepared landing.
+    ///
+    /// Nobody else has the prepared commits, so people are sent to the topic, whose change is the same;
+    /// and so is automation, if the tree is.
+    fn report(&self, verdict: &Verdict, head: CommitId, is_same_tree: bool, out: &mut Output) {
+        let (landed, head) = (self.landed.short(), head.short());
+        for judgement in &verdict.refs {
+            for mut block in remote::blocks(judgement, verdict, remote::Options::default()) {
+                let mut hints: Vec<Hint> = Vec::new();
+                for hint in block.hints {
+                    let hint = match hint {
+                        Hint::Run(command)
+                            if is_same_tree || command.starts_with("refgate approve ") =>
+                        {
+                            Hint::Run(command.replace(&landed, &head))
+                        }
+                        Hint::Say(text) if text == "then push the same commit again" => {
+                            Hint::Say("then land it again".into())
+                        }
+                        other @ (Hint::Say(_) | Hint::Run(_)) => other,
+                    };
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                block.hints = hints;
+                block.lines().iter().for_each(|line| out.line(line));
+                out.line("");
+            }
+        }
+        out.line("nothing was pushed");
     }
 
     /// Says what to do about a result that nothing has looked at yet.

@@ -9,6 +9,7 @@ pub mod exception;
 pub mod explain;
 pub mod hook;
 pub mod init;
+pub mod inspect;
 pub mod install;
 pub mod land;
 mod landing;
@@ -26,6 +27,7 @@ use clap::Parser as _;
 use args::{Cli, Command};
 use output::Output;
 
+use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The push is accepted, or there is nothing wrong.
@@ -55,6 +57,7 @@ pub fn run(args: &[std::ffi::OsString]) -> ExitCode {
     match command(&cli, &mut out) {
         Ok(code) => code,
         Err(error) => {
+            let error = with_partial_remedy(&cli, error);
             show(&error, &mut out);
             ExitCode::from(if error.kind() == ErrorKind::Refused { REFUSED } else { CANNOT_JUDGE })
         }
@@ -71,7 +74,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Reject(args) => done(approve::reject(dir, args, out)),
         Command::Withdraw(args) => done(approve::withdraw(dir, args, out)),
         Command::Attach(args) => done(attach::attach(dir, args, out)),
-        Command::Evidence(args) => done(evidence::run(dir, args, out)),
+        Command::Evidence(args) => evidence::run(dir, args, out),
         Command::Check(args) => check::check(dir, args, out),
         Command::Status(args) => check::status(dir, args, out),
         Command::Land(args) => land::land(dir, args, out),
@@ -82,6 +85,20 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
         Command::Hook { args } => Ok(hook::run(args)),
+    }
+}
+
+/// Where objects cannot be read, adds what mends a partial clone: git would fetch them, and refgate reads what is there.
+fn with_partial_remedy(cli: &Cli, error: Error) -> Error {
+    let messages = error.diagnostics().iter().map(|diagnostic| &diagnostic.message);
+    let lacks_something = messages.chain(error.chain()).any(|text| text.contains("is missing"));
+    if !lacks_something {
+        return error;
+    }
+    let directory = cli.directory.as_deref().unwrap_or(Path::new("."));
+    match Git::find(directory).and_then(|git| git.partial_remedy()) {
+        Ok(Some(remedy)) => error.hint(remedy),
+        Ok(None) | Err(_) => error,
     }
 }
 

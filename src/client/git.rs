@@ -49,6 +49,30 @@ impl Git {
         run.variable("GIT_NO_REPLACE_OBJECTS", "1").outcome()
     }
 
+    /// Goes on if the repository has its whole history.
+    ///
+    /// # Errors
+    /// It is a shallow clone.
+    pub fn require_history(&self) -> Result<()> {
+        if self.ask(["rev-parse", "--is-shallow-repository"])?.as_deref() != Some("true") {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, "this clone is shallow: its history is cut off")
+            .hint("git fetch --unshallow"))
+    }
+
+    /// Returns how to get what a partial clone has left out; `None` if the repository is no partial clone.
+    ///
+    /// # Errors
+    /// git cannot be started.
+    pub fn partial_remedy(&self) -> Result<Option<String>> {
+        let promisors = self.ask(["config", "--get-regexp", r"^remote\..*\.promisor$", "true"])?;
+        let name = promisors.as_deref().and_then(|line| {
+            line.split(' ').next()?.strip_prefix("remote.")?.strip_suffix(".promisor")
+        });
+        Ok(name.map(|name| format!("git fetch --refetch --no-filter {name}")))
+    }
+
     /// Returns the top of the work tree, or the git directory of a bare repository.
     ///
     /// # Errors

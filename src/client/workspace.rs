@@ -60,6 +60,7 @@ impl Workspace {
     /// There is no clone or no server, or nobody is trusted there yet.
     pub fn open(dir: &Path, remote: Option<&str>, offline: bool) -> Result<Self> {
         let git = Git::find(dir)?;
+        git.require_history()?;
         let remote = Remote::choose(&git, remote)?;
         if !offline {
             remote.fetch(&git)?;

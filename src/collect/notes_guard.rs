@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::notes_ref::{LinesError, NotesRef, read_lines};
+use super::parallel::{self, Weight};
 use super::{Scene, Stop, evidence, statements};
 use crate::evidence::approval::SignedStatement;
 use crate::evidence::dsse::{Envelope, Statement};
@@ -62,18 +63,34 @@ pub fn judge(
     let mut problems = Problems::default();
     match notes {
         NotesRef::Reports => reports(scene, &changed, &mut problems)?,
-        NotesRef::Evidence | NotesRef::Approvals => {
+        NotesRef::Approvals => {
             let trees = (NotesTree::new(old_root), NotesTree::new(new_root));
             for id in annotated(&changed, &mut problems) {
                 deadline.check()?;
-                note(scene, notes, &trees, id, &mut problems)?;
+                for (number, line) in added(scene, &trees, id, &mut problems)? {
+                    approval(scene, id, number, &line, &mut problems);
+                }
             }
+        }
+        NotesRef::Evidence => {
+            let trees = (NotesTree::new(old_root), NotesTree::new(new_root));
+            let ids = annotated(&changed, &mut problems);
+            evidence_notes(scene, &trees, ids, &mut problems)?;
         }
     }
     Ok(problems.into_violations())
 }
 
 impl Problems {
+    fn join(&mut self, other: Self) {
+        let Self { removed, malformed, subject, untrusted, too_large } = other;
+        self.removed.extend(removed);
+        self.malformed.extend(malformed);
+        self.subject.extend(subject);
+        self.untrusted.extend(untrusted);
+        self.too_large.extend(too_large);
+    }
+
     fn into_violations(self) -> Vec<Violation> {
         let Self { removed, malformed, subject, untrusted, too_large } = self;
         let some = |notes: Vec<NoteProblem>, of: fn(Vec<NoteProblem>) -> NotesViolation| {
@@ -114,25 +131,25 @@ fn annotated(changed: &[ChangedPath], problems: &mut Problems) -> BTreeSet<Objec
     ids
 }
 
-fn note(
+/// Returns the lines that a note would gain, with their numbers; what it would lose is a problem.
+fn added(
     scene: &Scene<'_, '_>,
-    notes: NotesRef,
     (old, new): &(NotesTree, NotesTree),
     id: ObjectId,
     problems: &mut Problems,
-) -> Result<(), Stop> {
+) -> Result<Vec<(usize, Vec<u8>)>, Stop> {
     let Scene { incoming, limits, .. } = *scene;
     let old_blob = old.find(incoming, &id, limits)?;
     let new_blob = match new.find(incoming, &id, limits) {
         Ok(blob) => blob,
         Err(ReadError::Fault(fault)) => {
             problems.malformed.push(problem(id, 0, fault.to_string()));
-            return Ok(());
+            return Ok(Vec::new());
         }
         Err(error) => return Err(error.into()),
     };
     if old_blob == new_blob {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let before = match old_blob {
         Some(blob) => read_lines(incoming, blob, limits)?,
@@ -142,7 +159,7 @@ fn note(
         Ok(lines) => lines.unwrap_or_default(),
         Err(LinesError::TooLarge(why)) => {
             problems.too_large.push(problem(id, 0, why));
-            return Ok(());
+            return Ok(Vec::new());
         }
         Err(error) => return Err(error.into()),
     };
@@ -156,12 +173,56 @@ fn note(
             format!("{gone} of its {} lines would be gone", had.len()),
         ));
     }
-    for (number, line) in after.iter().filter(|(_, line)| !had.contains(line.as_slice())) {
-        match notes {
-            NotesRef::Approvals => approval(scene, id, *number, line, problems),
-            NotesRef::Evidence => evidence_line(scene, id, *number, line, problems)?,
-            NotesRef::Reports => {}
+    let is_new = |(_, line): &(usize, Vec<u8>)| !had.contains(line.as_slice());
+    Ok(after.into_iter().filter(is_new).collect())
+}
+
+/// New lines of one note, and what they are attached to.
+struct Added {
+    id: ObjectId,
+    object: Annotated,
+    lines: Vec<(usize, Vec<u8>)>,
+}
+
+/// The object that a note annotates.
+enum Annotated {
+    Missing,
+    Commit { tree: TreeId },
+    Tree,
+    Other(ObjectKind),
+}
+
+impl Weight for Added {
+    fn bytes(&self) -> usize {
+        self.lines.iter().map(|(_, line)| line.len()).sum()
+    }
+}
+
+/// Judges the new lines of evidence notes; objects are read here, lines on any thread.
+fn evidence_notes(
+    scene: &Scene<'_, '_>,
+    trees: &(NotesTree, NotesTree),
+    ids: BTreeSet<ObjectId>,
+    problems: &mut Problems,
+) -> Result<(), Stop> {
+    let deadline = scene.deadline;
+    let read = |id: ObjectId| -> Result<Added, Stop> {
+        deadline.check()?;
+        let lines = added(scene, trees, id, problems)?;
+        Ok(Added { id, object: Annotated::read(scene, id)?, lines })
+    };
+    let judges = evidence::Judges::of(scene);
+    let work = |added: Added| -> Result<Problems, Stop> {
+        let mut found = Problems::default();
+        for (number, line) in &added.lines {
+            deadline.check()?;
+            evidence_line(&judges, &added, *number, line, &mut found);
         }
+        Ok(found)
+    };
+    let found = parallel::map(parallel::threads(), ids, read, work)?;
+    for found in found {
+        problems.join(found?);
     }
     Ok(())
 }
@@ -184,12 +245,13 @@ fn approval(
 }
 
 fn evidence_line(
-    scene: &Scene<'_, '_>,
-    id: ObjectId,
+    judges: &evidence::Judges<'_>,
+    added: &Added,
     number: usize,
     line: &[u8],
     problems: &mut Problems,
-) -> Result<(), Stop> {
+) {
+    let id = added.id;
     let parsed = Envelope::parse(line);
     let read = parsed.as_ref().map_err(Clone::clone).and_then(|envelope| {
         let statement = Statement::parse(&envelope.payload)?;
@@ -198,50 +260,53 @@ fn evidence_line(
     });
     let (envelope, statement, predicate) = match read {
         Ok(read) => read,
-        Err(why) => {
-            problems.malformed.push(problem(id, number, why));
-            return Ok(());
-        }
+        Err(why) => return problems.malformed.push(problem(id, number, why)),
     };
-    if let Err(why) = subject(scene, id, &statement)? {
+    if let Err(why) = subject(added, &statement) {
         problems.subject.push(problem(id, number, why));
     }
-    if let Err(why) =
-        evidence::vouched(&evidence::Judges::of(scene), envelope, &predicate.kind, predicate.at)
-    {
+    if let Err(why) = evidence::vouched(judges, envelope, &predicate.kind, predicate.at) {
         problems.untrusted.push(problem(id, number, why));
     }
-    Ok(())
+}
+
+impl Annotated {
+    fn read(scene: &Scene<'_, '_>, id: ObjectId) -> Result<Self, Stop> {
+        let Scene { incoming, limits, .. } = *scene;
+        Ok(match incoming.header(&id)? {
+            None => Self::Missing,
+            Some((ObjectKind::Tree, _)) => Self::Tree,
+            Some((ObjectKind::Commit, _)) => {
+                let mut buffer = Vec::new();
+                let tree = Ancestry::read(incoming, CommitId(id), limits, &mut buffer)?.tree;
+                Self::Commit { tree }
+            }
+            Some((kind @ (ObjectKind::Blob | ObjectKind::Tag), _)) => Self::Other(kind),
+        })
+    }
 }
 
 /// Says whether a statement speaks of the object that it is attached to, which must be there.
-fn subject(
-    scene: &Scene<'_, '_>,
-    id: ObjectId,
-    statement: &Statement<'_>,
-) -> Result<Result<(), String>, Stop> {
-    let Scene { incoming, limits, .. } = *scene;
-    let Some((kind, _)) = incoming.header(&id)? else {
-        return Ok(Err(
-            "the object is not on the server: push the commit first, to any branch".into()
-        ));
-    };
+fn subject(added: &Added, statement: &Statement<'_>) -> Result<(), String> {
     let names = |algorithm: &str, digest: &str| {
         statement.subjects.iter().any(|subject| subject.digest.get(algorithm) == Some(digest))
     };
-    let id_hex = id.to_hex().to_string();
-    let spoken_of = match kind {
-        ObjectKind::Tree => names("gitTree", &id_hex),
-        ObjectKind::Commit => {
-            let mut buffer = Vec::new();
-            let tree = Ancestry::read(incoming, CommitId(id), limits, &mut buffer)?.tree;
-            names("gitCommit", &id_hex) || names("gitTree", &tree.to_string())
+    let id_hex = added.id.to_hex().to_string();
+    let (kind, spoken_of) = match added.object {
+        Annotated::Tree => (ObjectKind::Tree, names("gitTree", &id_hex)),
+        Annotated::Commit { tree } => {
+            let named = names("gitCommit", &id_hex) || names("gitTree", &tree.to_string());
+            (ObjectKind::Commit, named)
         }
-        ObjectKind::Blob | ObjectKind::Tag => {
-            return Ok(Err(format!("the object is a {kind}, not a commit or tree")));
+        Annotated::Missing => {
+            let why = "the object is not on the server: push the commit first, to any branch";
+            return Err(why.into());
+        }
+        Annotated::Other(kind) => {
+            return Err(format!("the object is a {kind}, not a commit or tree"));
         }
     };
-    Ok(if spoken_of { Ok(()) } else { Err(format!("its subject is not this {kind}")) })
+    if spoken_of { Ok(()) } else { Err(format!("its subject is not this {kind}")) }
 }
 
 /// Reports lie under their own SHA-256, so that nobody can exchange one.

@@ -249,6 +249,7 @@ fn stands_alone(current: &Current<'_>, kind: &Kind, demands: &Demands) -> Result
             | Unsuitable::Skipped { .. } => Gap::Incomplete(text),
             Unsuitable::TooFewComponents { .. } | Unsuitable::NoTestRan { .. } => Gap::Empty(text),
             Unsuitable::Format { .. }
+            | Unsuitable::Envelope { .. }
             | Unsuitable::NoVulnerabilityStatement
             | Unsuitable::NoStatementAboutCode
             | Unsuitable::LinterReport { .. } => Gap::Malformed(text),

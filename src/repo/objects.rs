@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::fault::{Fault, ObjectKind, Problem, ReadError};
 use super::store::Store;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::id::{HashKind, ObjectId};
 
 /// A place to read objects from.
@@ -100,10 +100,16 @@ impl Objects for Trusted {
         buffer: &mut Vec<u8>,
         wanted: &dyn Fn(ObjectKind, u64) -> bool,
     ) -> Result<Option<(ObjectKind, u64)>> {
-        match self.store.find(id, buffer, wanted)? {
-            Some(found) => Ok(Some(found)),
-            None => self.store.find_again(id, buffer, wanted),
+        let found = match self.store.find(id, buffer, wanted)? {
+            Some(found) => Some(found),
+            None => self.store.find_again(id, buffer, wanted)?,
+        };
+        if let Some((kind, size)) = found
+            && wanted(kind, size)
+        {
+            has_id(id, kind, buffer)?;
         }
+        Ok(found)
     }
 
     fn hash(&self) -> HashKind {
@@ -131,13 +137,7 @@ impl<'t> Incoming<'t> {
 
     /// Keeps a computed object in memory, so that it can be read like others.
     pub fn keep(&self, kind: ObjectKind, bytes: Vec<u8>) -> ObjectId {
-        let gix_kind = match kind {
-            ObjectKind::Blob => gix::objs::Kind::Blob,
-            ObjectKind::Tree => gix::objs::Kind::Tree,
-            ObjectKind::Commit => gix::objs::Kind::Commit,
-            ObjectKind::Tag => gix::objs::Kind::Tag,
-        };
-        let id = hash_object(self.trusted.hash, gix_kind, &bytes);
+        let id = hash_object(self.trusted.hash, gix_kind(kind), &bytes);
         self.computed.borrow_mut().insert(id, (kind, bytes));
         id
     }
@@ -178,6 +178,32 @@ impl Objects for Incoming<'_> {
     fn hash(&self) -> HashKind {
         self.trusted.hash
     }
+}
+
+fn gix_kind(kind: ObjectKind) -> gix::objs::Kind {
+    match kind {
+        ObjectKind::Blob => gix::objs::Kind::Blob,
+        ObjectKind::Tree => gix::objs::Kind::Tree,
+        ObjectKind::Commit => gix::objs::Kind::Commit,
+        ObjectKind::Tag => gix::objs::Kind::Tag,
+    }
+}
+
+/// Says whether bytes are those that an id was given for.
+///
+/// Nothing below asks: a bit that flipped on the server's disk would be read as another policy, or as
+/// another history. What is in quarantine was hashed by git a moment ago.
+fn has_id(id: &ObjectId, kind: ObjectKind, bytes: &[u8]) -> Result<()> {
+    let step = || format!("reading object {id}");
+    let found = gix::objs::compute_hash(id.kind(), gix_kind(kind), bytes)
+        .during(ErrorKind::Repository, step)?;
+    if found == *id {
+        return Ok(());
+    }
+    let what = "it is damaged: its bytes are not those that its id stands for";
+    Err(Error::new(ErrorKind::Repository, what)
+        .while_(step())
+        .hint("look for more damage: git fsck"))
 }
 
 /// Returns the id that git gives to an object.

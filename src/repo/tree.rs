@@ -121,15 +121,16 @@ impl Tree {
             let name = name.get(..len).unwrap_or_default();
             check_name(name)?;
             if let Some((previous_mode, previous_name)) = previous {
-                let shown = super::header::show(name);
+                let shown = || super::header::show(name);
                 match compare(previous_mode, previous_name, mode, name) {
                     Ordering::Less => {}
                     Ordering::Equal => {
                         return Err(format!(
-                            "{shown} stands twice, and readers differ in which they take"
+                            "{} stands twice, and readers differ in which they take",
+                            shown()
                         ));
                     }
-                    Ordering::Greater => return Err(format!("{shown} is not in git's order")),
+                    Ordering::Greater => return Err(format!("{} is not in git's order", shown())),
                 }
             }
             let end = name_start + len + 1 + hash.len_in_bytes();

@@ -53,7 +53,12 @@ pub fn review(verdict: &Verdict, policy: &Policy, now: Timestamp) -> Vec<String>
     let mut lines = Vec::new();
     for judgement in &verdict.refs {
         let outcomes = judgement.gates.iter().filter(|(gate, _)| *gate == Gate::Review);
-        for violation in outcomes.flat_map(|(_, outcome)| &outcome.violations) {
+        // Who signed the commits is for those who commit, and the merge is only a prospect.
+        let unsigned = |violation: &&Violation| {
+            matches!(violation, Violation::Review(ReviewViolation::CommitUnsigned { .. }))
+        };
+        let violations = outcomes.flat_map(|(_, outcome)| &outcome.violations);
+        for violation in violations.filter(|violation| !unsigned(violation)) {
             lines.extend(missing(judgement, verdict, violation, policy, now));
         }
     }

@@ -277,3 +277,39 @@ fn status_says_in_few_lines_who_can_give_what() {
     assert!(status.out.contains("  review      ok\n"), "{status}");
     assert!(status.out.contains("Build Robot"), "the merge was not scanned: {status}");
 }
+
+#[test]
+fn clones_that_lack_history_say_so_with_the_remedy() {
+    let world = World::with(&review_only(""), &structure());
+    world.main_moves(&[("net/other", "elsewhere\n")]);
+    let commit = world.person("dana").propose("retry");
+    world.server_git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", world.server().display());
+    for (option, remedy) in [
+        ("--depth=1", "git fetch --unshallow"),
+        ("--filter=blob:none", "git fetch --refetch --no-filter origin"),
+    ] {
+        let clone = world.path(option);
+        let mut git = crate::support::command("git");
+        git.args(["clone", "-q", "--no-checkout", "--no-single-branch", option, &url]).arg(&clone);
+        crate::support::run(&mut git);
+        let said = world.refgate(&clone, &["check", "main", "--from", &commit]);
+        assert_eq!(said.code, Some(2), "{option}: {said}");
+        assert!(said.err.contains(&format!("hint: {remedy}")), "{option}: {said}");
+    }
+}
+
+#[test]
+fn who_watches_a_terminal_sees_what_is_going_on_and_nobody_else() {
+    let world = World::with(&review_only(""), &structure());
+    let dana = world.person("dana");
+    dana.propose("retry");
+    let mut script = crate::support::command("script");
+    let line = format!("{} status", env!("CARGO_BIN_EXE_refgate"));
+    script.current_dir(dana.dir()).env("HOME", world.path(".")).env("TERM", "xterm");
+    script.args(["-qec", &line, "/dev/null"]);
+    let watched: Said = crate::support::output(&mut script).into();
+    assert!(watched.out.contains("asking the server ...\r\u{1b}[K"), "{watched}");
+    let piped = dana.refgate(&["status"]);
+    assert!(piped.err.is_empty() && !piped.out.contains("..."), "{piped}");
+}

@@ -297,7 +297,11 @@ fn landed_commits_are_signed_where_the_policy_wants_it() {
     let head = dana.head();
     dana.push(&["signed"]).accepted();
     world.main_moves(&[("net/other", "elsewhere\n")]);
-    approved_by_two(&world, &head);
+    world.person("cleo").approves(&head);
+    let ben = world.person("ben");
+    ben.git(&["fetch", "-q"]);
+    let approved = ben.refgate(&["approve", &head, "--push"]);
+    assert!(approved.out.contains("the review is complete"), "{approved}");
     dana.refgate(&["land", "signed"]).accepted();
     std::fs::write(
         world.path("signers"),
@@ -314,15 +318,46 @@ fn landed_commits_are_signed_where_the_policy_wants_it() {
 
 #[test]
 fn nobody_lands_what_was_not_approved() {
-    let world = world();
+    let world = World::new();
     let dana = world.person("dana");
-    dana.propose("retry");
+    let commit = dana.propose("retry");
     let before = world.refs();
     let refused = dana.refgate(&["land"]);
     assert_eq!(refused.code, Some(1), "{refused}");
     assert!(refused.out.contains("error[review-approval-missing]"), "{refused}");
     assert_eq!(world.refs(), before);
+    // Reviewers and automation have the topic, and nobody has the merge that was prepared here.
+    let short = &commit[..12];
+    let commands: Vec<&str> =
+        refused.out.lines().filter_map(|line| line.strip_prefix("hint:     ")).collect();
+    assert!(commands.iter().all(|command| command.contains(short)), "{refused}");
+    assert_eq!(commands.len(), 3, "{refused}");
+    world.ci_passes(&commit);
+    let approve = commands.iter().find(|command| command.starts_with("refgate approve"));
+    for who in ["cleo", "ben"] {
+        let person = world.person(who);
+        person.git(&["fetch", "-q"]);
+        run_hint(&person, approve.expect("a command")).accepted();
+    }
+    dana.refgate(&["land"]).accepted();
     let offline = dana.refgate(&["land", "--offline"]);
     assert_eq!(offline.code, Some(2));
     assert!(offline.err.contains("hint: prepare it alone: refgate land --offline --no-push"));
+}
+
+#[test]
+fn repositories_of_sha256_work_alike() {
+    let world = World::empty(&["--object-format=sha256"]);
+    world.bootstrap(crate::support::world::CONFIG, &structure());
+    let dana = world.person("dana");
+    let commit = dana.propose("retry");
+    assert_eq!(commit.len(), 64);
+    approved_by_two(&world, &commit);
+    world.ci_passes(&commit);
+    dana.git(&["config", "commit.gpgSign", "true"]);
+    dana.refgate(&["land", "retry"]).accepted();
+    assert_eq!(approvals(&world), 2);
+    assert!(
+        world.server_git(&["cat-file", "commit", "main"]).contains("\ngpgsig-sha256 -----BEGIN")
+    );
 }

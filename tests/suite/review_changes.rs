@@ -226,22 +226,25 @@ fn a_role_that_was_not_signed_for_does_not_count() {
 
 #[test]
 fn what_was_taken_back_or_objected_to_does_not_carry_over_in_a_trailer() {
-    for decision in ["withdrawal", "rejection"] {
+    // Said before the branch moved on within the same file, or after.
+    for (args, before) in
+        [(&["withdraw"][..], true), (&["withdraw"], false), (&["reject", "-m", "wait"], true)]
+    {
         let world = with_lines("carry = \"replay\"\n");
         let topic = first_line(&world);
         approved_by_two(&world, &topic);
         let ben = world.person("ben");
-        if decision == "withdrawal" {
-            ben.refgate(&["withdraw", &topic, "--push"]).accepted();
-        } else {
-            ben.refgate(&["reject", &topic, "-m", "wait", "--push"]).accepted();
+        let moves = || world.main_moves(&[("net/lines", &lines("1", "nine"))]);
+        if !before {
+            moves();
         }
-        world.main_moves(&[("net/lines", &lines("1", "nine"))]);
-        let dana = merge(&world, &topic);
-        let code = match decision {
-            "withdrawal" => "review-maintainer-missing",
-            _ => "review-rejected",
-        };
-        dana.push(&["merged:main"]).refused(&[code]);
+        let mut command = args.to_vec();
+        command.extend([topic.as_str(), "--push"]);
+        ben.refgate(&command).accepted();
+        if before {
+            moves();
+        }
+        let code = if args.len() == 1 { "review-maintainer-missing" } else { "review-rejected" };
+        merge(&world, &topic).push(&["merged:main"]).refused(&[code]);
     }
 }

@@ -342,8 +342,8 @@ fn t83_t85_notes_trees_that_readers_disagree_on() {
         let refspec = format!("{object}:refs/notes/refgate/evidence");
         world.refuses(&["ref-not-a-commit"], || dana.push(&[&refspec]));
     }
-    for name in ["verdicts", "evidence2", "a/b"] {
-        let refspec = format!("topic:refs/notes/refgate/{name}");
+    for name in ["/verdicts", "/evidence2", "/a/b", ""] {
+        let refspec = format!("topic:refs/notes/refgate{name}");
         world.refuses(&["notes-ref-unknown"], || dana.push(&[&refspec]));
     }
     // Reports lie under their digest, and stay there.

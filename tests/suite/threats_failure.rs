@@ -321,7 +321,7 @@ fn t126_a_panic_is_one_clean_message() {
 #[test]
 fn t127_t128_nobody_listens() {
     let (world, commit, line) = unapproved();
-    let free = format!("{} {commit} refs/heads/free\n", ZERO);
+    let free = format!("{ZERO} {commit} refs/heads/free\n");
     for (input, code) in [(&line, 1), (&free, 0)] {
         for redirection in ["2>&-", "2>/dev/full", "1>&- 2>&-", ">/dev/full 2>&1", "2>&1 | true"] {
             let hook = world.hook("pre-receive", input);
@@ -476,4 +476,35 @@ fn the_update_hook_judges_each_ref_by_itself() {
     // The guard of notes is the same.
     dana.note("refgate/evidence", &commit, "fine");
     world.refuses(&["notes-malformed"], || dana.push(&["refs/notes/refgate/evidence"]));
+}
+
+/// Both hooks see the same old value; git's lock lets one of them through.
+#[test]
+fn t150_pushes_at_once() {
+    let (world, commit, _) = unapproved();
+    for who in ["cleo", "ben"] {
+        world.person(who).approves(&commit);
+    }
+    let dana = world.person("dana");
+    let main = world.on_server("refs/heads/main").expect("a branch");
+    // The same change in other words, so that the same approvals serve.
+    let commits: Vec<String> = (0..4)
+        .map(|n| {
+            let message = format!("words {n}");
+            dana.git(&["commit", "-q", "--amend", "-m", &message]);
+            dana.push(&[&format!("HEAD:refs/heads/words/{n}")]).accepted();
+            dana.head()
+        })
+        .collect();
+    let server = world.server();
+    let landed: Vec<bool> = std::thread::scope(|scope| {
+        let pushes: Vec<_> = commits
+            .iter()
+            .map(|new| scope.spawn(|| wire::push(&server, &[(&main, new, b"refs/heads/main")]).ok))
+            .collect();
+        pushes.into_iter().map(|push| push.join().expect("the push ends")).collect()
+    });
+    assert_eq!(landed.iter().filter(|ok| **ok).count(), 1, "{landed:?}");
+    let winner = commits.iter().zip(&landed).find(|(_, ok)| **ok).map(|(commit, _)| commit.clone());
+    assert_eq!(world.on_server("refs/heads/main"), winner);
 }

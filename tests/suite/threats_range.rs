@@ -25,8 +25,7 @@ fn t30_one_person_is_one_voice() {
     // Twice the same person: for every role that they hold, and once more for one of them.
     ben.approves(&commit);
     ben.refgate(&["approve", &commit, "--role", "maintainer", "--push"]).accepted();
-    let said = world.refuses(&["review-reviewer-missing"], || dana.push(&["one:main"]));
-    assert_eq!(said.err.matches("Ben Ito").count(), 2, "{said}");
+    world.refuses(&["review-reviewer-missing"], || dana.push(&["one:main"]));
     // A reviewer of a domain does not become a maintainer by asking.
     let cleo = world.person("cleo");
     let said = cleo.refgate(&["approve", &commit, "--role", "maintainer", "--push"]);

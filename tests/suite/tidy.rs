@@ -101,6 +101,22 @@ fn git_libraries_stay_behind_their_modules() {
     }
 }
 
+/// Judging starts no program: only the client does, and the hook for a hook that was there before it.
+#[test]
+fn programs_are_started_by_the_client_and_for_kept_hooks_alone() {
+    for path in files_below("src", "rs") {
+        let starts = ["exec::", "process::Command", "Command::new"]
+            .iter()
+            .any(|word| code(&path).contains(word));
+        let allowed = ["src/exec.rs", "src/client", "src/cli/hook.rs", "src/cli/init.rs"]
+            .iter()
+            .any(|place| path.starts_with(root().join(place)));
+        assert!(!starts || allowed, "{} starts programs", path.display());
+    }
+    let hook = code(&root().join("src/cli/hook.rs"));
+    assert_eq!(hook.matches("Run::new(").count(), 1, "the hook starts kept hooks and nothing else");
+}
+
 /// Only the snapshot vouches for values, only the verdict makes an `Accepted`, and only the hook consumes one.
 #[test]
 fn trust_and_acceptance_have_one_source_each() {
@@ -164,6 +180,20 @@ fn no_test_file_is_forgotten() {
                 "tests/suite/main.rs does not name {name}"
             );
         }
+    }
+}
+
+/// A story that nobody listens to goes wrong unnoticed.
+#[test]
+fn every_testrepo_is_used_by_a_test_and_says_what_is_special_about_it() {
+    let tests = read("tests/suite/testrepos.rs");
+    let scripts = files_below("testrepos", "sh");
+    assert!(!scripts.is_empty());
+    for path in scripts.iter().filter(|path| !path.ends_with("lib.sh")) {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        assert!(tests.contains(&format!("\"{name}\"")), "no test uses testrepos/{name}.sh");
+        let head: String = read(path).lines().take_while(|line| line.starts_with('#')).collect();
+        assert!(head.contains("Special: "), "testrepos/{name}.sh does not say what is special");
     }
 }
 

@@ -112,6 +112,7 @@ fn is_poor(why: &Unsuitable) -> bool {
         why,
         Unsuitable::ExecutionFailed { .. }
             | Unsuitable::ToolErrors { .. }
+            | Unsuitable::Skipped { .. }
             | Unsuitable::TooFewComponents { .. }
             | Unsuitable::NoTestRan { .. }
     )

@@ -264,7 +264,7 @@ mod tests {
         let kind = Kind::parse("tests:unit").expect("a kind");
         assert!(matches!(
             report.supports(&kind, &Requirements::default()),
-            Err(Unsuitable::Format { .. })
+            Err(Unsuitable::Envelope { .. })
         ));
     }
 

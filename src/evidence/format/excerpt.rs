@@ -10,9 +10,15 @@ const NAME_CHARS: usize = 1_000;
 
 /// Returns the beginning of a text that people read, its blanks and line ends folded.
 pub(in crate::evidence) fn prose(text: &str) -> String {
-    let mut short = String::new();
+    prose_of([text])
+}
+
+/// Returns the beginning of several texts that people read as one.
+pub(super) fn prose_of<const N: usize>(texts: [&str; N]) -> String {
+    let len: usize = texts.iter().map(|text| text.len() + 1).sum();
+    let mut short = String::with_capacity(len.min(PROSE_CHARS + 3));
     let mut chars = 0;
-    for word in text.split_whitespace() {
+    for word in texts.iter().flat_map(|text| text.split_whitespace()) {
         let separator = usize::from(!short.is_empty());
         for c in " ".chars().take(separator).chain(word.chars()) {
             if chars == PROSE_CHARS {
@@ -66,13 +72,24 @@ pub(super) fn ascii(message: &str) -> String {
 /// Returns `sha256:` and the digest of the parts, each with its length before it.
 pub(in crate::evidence) fn digest<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut len = String::with_capacity(24);
     for part in parts {
-        context.update(format!("{} ", part.len()).as_bytes());
+        len.clear();
+        write!(len, "{} ", part.len()).expect("because a String takes any text");
+        context.update(len.as_bytes());
         context.update(part.as_bytes());
     }
-    let mut out = String::from("sha256:");
-    for byte in context.finish().as_ref() {
-        write!(out, "{byte:02x}").expect("because a String takes any text");
+    let digest = context.finish();
+    let mut out = String::with_capacity("sha256:".len() + 2 * digest.as_ref().len());
+    out.push_str("sha256:");
+    // A report has a digest for each finding: digit by digit, and not through the formatter.
+    for byte in digest.as_ref() {
+        out.extend(
+            [byte >> 4, byte & 15]
+                .map(|digit| char::from_digit(digit.into(), 16))
+                .into_iter()
+                .flatten(),
+        );
     }
     out
 }

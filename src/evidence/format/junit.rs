@@ -250,11 +250,7 @@ impl Reading<'_> {
 impl Case {
     fn new(element: &Element<'_>) -> Self {
         let attribute = |name| element.attribute(name).unwrap_or_default();
-        let (class, name) = (attribute("classname"), attribute("name"));
-        let name = match class {
-            "" => excerpt::prose(name),
-            class => excerpt::prose(&format!("{class} {name}")),
-        };
+        let name = excerpt::prose_of([attribute("classname"), attribute("name")]);
         let (status, result) = (attribute("status"), attribute("result"));
         Self {
             name,

@@ -204,6 +204,12 @@ impl Format {
         self.row().3
     }
 
+    /// Returns whether this is a signed envelope around a statement, and no report.
+    #[must_use]
+    pub fn is_envelope(self) -> bool {
+        self.row().2 == Serves::Nothing
+    }
+
     /// Returns whether a report of this format can be evidence of a kind at all.
     #[must_use]
     pub fn may_be(self, kind: &Kind) -> bool {

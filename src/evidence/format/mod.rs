@@ -79,8 +79,12 @@ pub fn read(
     read_as(format, &text, limits, overrides)
 }
 
-/// Reads a text as a report of a format.
-fn read_as(
+/// Reads a text as a report of a format that is known from elsewhere, such as the type of
+/// the predicate around it.
+///
+/// # Errors
+/// Says why the text is not a report of that format: see [`Fault`].
+pub fn read_as(
     format: Format,
     text: &str,
     limits: &Limits,

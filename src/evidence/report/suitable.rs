@@ -34,6 +34,11 @@ pub enum Unsuitable {
         /// The kind that was asked for.
         kind: Kind,
     },
+    /// A signed envelope, which is evidence on its own and no report.
+    Envelope {
+        /// The format of the file.
+        format: Format,
+    },
     /// The tool did not run to its end.
     ExecutionFailed {
         /// The tool.
@@ -90,6 +95,9 @@ impl Report {
     /// # Errors
     /// Returns the first reason why it is none.
     pub fn supports(&self, kind: &Kind, requirements: &Requirements) -> Result<(), Unsuitable> {
+        if self.format.is_envelope() {
+            return Err(Unsuitable::Envelope { format: self.format });
+        }
         let formats = [Some(self.format), self.predicate];
         if let Some(format) = formats.into_iter().flatten().find(|format| !format.may_be(kind)) {
             return Err(Unsuitable::Format { format, kind: kind.clone() });
@@ -160,6 +168,9 @@ impl fmt::Display for Unsuitable {
         match self {
             Self::Format { format, kind } => {
                 write!(f, "{format} cannot be evidence of kind {kind}")
+            }
+            Self::Envelope { format } => {
+                write!(f, "the signatures of a {format} are checked in a note, not in a file")
             }
             Self::ExecutionFailed { tool } => {
                 write!(f, "{} says that it did not run to its end", quoted(tool))

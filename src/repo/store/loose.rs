@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use gix::zlib::{Inflate, Status};
+use gix::zlib::Status;
 
-use super::{ALLOCATION_BYTES, Found, Wanted, object_kind};
+use super::{ALLOCATION_BYTES, Found, Scratch, Wanted, object_kind};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::id::ObjectId;
 
@@ -20,13 +20,15 @@ const HEADER_BYTES: usize = 32;
 pub(super) fn find(
     objects_dir: &Path,
     id: &ObjectId,
-    inflate: &mut Inflate,
+    scratch: &mut Scratch,
     buffer: &mut Vec<u8>,
     wanted: Wanted<'_>,
 ) -> Result<Option<Found>> {
-    let hex = id.to_hex().to_string();
-    let (directory, file) = hex.split_at_checked(2).unwrap_or_default();
-    let path = objects_dir.join(directory).join(file);
+    let mut hex = gix::hash::Kind::hex_buf();
+    let (directory, file) = id.hex_to_buf(&mut hex).split_at_checked(2).unwrap_or_default();
+    let mut path =
+        PathBuf::with_capacity(objects_dir.as_os_str().len() + id.kind().len_in_hex() + 2);
+    path.extend([objects_dir, Path::new(directory), Path::new(file)]);
     let mut file = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == IoErrorKind::NotFound => return Ok(None),
@@ -35,23 +37,25 @@ pub(super) fn find(
                 .during(ErrorKind::Repository, || format!("opening {}", path.display()));
         }
     };
-    read(&mut file, inflate, buffer, wanted)
+    read(&mut file, scratch, buffer, wanted)
         .map(Some)
         .map_err(|error| error.while_(format!("reading {}", path.display())))
 }
 
 fn read(
     file: &mut File,
-    inflate: &mut Inflate,
+    scratch: &mut Scratch,
     buffer: &mut Vec<u8>,
     wanted: Wanted<'_>,
 ) -> Result<Found> {
     let step = || "the file".to_owned();
-    let mut input = Vec::with_capacity(FIRST_BYTES);
-    file.take(FIRST_BYTES as u64).read_to_end(&mut input).during(ErrorKind::Repository, step)?;
+    let Scratch { inflate, compressed: input } = scratch;
+    input.clear();
+    input.reserve(FIRST_BYTES);
+    file.take(FIRST_BYTES as u64).read_to_end(input).during(ErrorKind::Repository, step)?;
     let mut first = [0; HEADER_BYTES];
     inflate.reset();
-    let (_, _, len) = inflate.prefix(&input, &mut first).during(ErrorKind::Repository, step)?;
+    let (_, _, len) = inflate.prefix(input, &mut first).during(ErrorKind::Repository, step)?;
     let first = first.get(..len).unwrap_or_default();
     let header_len = first.iter().position(|b| *b == 0).map_or(0, |nul| nul + 1);
     let (kind, size) = first
@@ -70,14 +74,14 @@ fn read(
     if input.len() == FIRST_BYTES {
         // What zlib makes longer, it makes longer by less than an eighth.
         let rest = size + size / 8 + FIRST_BYTES as u64;
-        file.take(rest).read_to_end(&mut input).during(ErrorKind::Repository, step)?;
+        file.take(rest).read_to_end(input).during(ErrorKind::Repository, step)?;
     }
     buffer.clear();
     // One byte more than there should be, to notice if there is more.
     buffer.resize(whole_len + 1, 0);
     inflate.reset();
     let (status, consumed, len) =
-        inflate.once(&input, buffer).during(ErrorKind::Repository, step)?;
+        inflate.once(input, buffer).during(ErrorKind::Repository, step)?;
     if status != Status::StreamEnd || len != whole_len || consumed != input.len() {
         return Err(broken("it does not end where it says"));
     }

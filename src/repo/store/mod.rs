@@ -35,7 +35,15 @@ pub(super) struct Store {
     objects_dir: PathBuf,
     hash: HashKind,
     directories: OnceCell<Vec<Directory>>,
-    inflate: RefCell<gix::zlib::Inflate>,
+    scratch: RefCell<Scratch>,
+}
+
+/// What reading objects needs again and again.
+#[derive(Default)]
+struct Scratch {
+    inflate: gix::zlib::Inflate,
+    /// A loose object as it lies in its file.
+    compressed: Vec<u8>,
 }
 
 struct Directory {
@@ -57,7 +65,7 @@ impl Store {
             objects_dir: objects_dir.into(),
             hash,
             directories: OnceCell::new(),
-            inflate: RefCell::default(),
+            scratch: RefCell::default(),
         })
     }
 
@@ -102,15 +110,15 @@ impl Store {
         buffer: &mut Vec<u8>,
         wanted: Wanted<'_>,
     ) -> Result<Option<Found>> {
-        let mut inflate = self.inflate.borrow_mut();
+        let scratch = &mut *self.scratch.borrow_mut();
         // What was pushed last lies loose, and asking for a file is cheaper than asking many packs.
         for directory in self.directories()? {
-            if let Some(found) = loose::find(&directory.path, id, &mut inflate, buffer, wanted)? {
+            if let Some(found) = loose::find(&directory.path, id, scratch, buffer, wanted)? {
                 return Ok(Some(found));
             }
         }
         for directory in self.directories()? {
-            if let Some(found) = directory.packs.find(id, &mut inflate, buffer, wanted)? {
+            if let Some(found) = directory.packs.find(id, &mut scratch.inflate, buffer, wanted)? {
                 return Ok(Some(found));
             }
         }
