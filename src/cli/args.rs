@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "what a type means is the help text of its command")]
 
 pub mod exception;
+pub mod release;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,11 @@ pub enum Command {
     /// Exceptions: request, approve, revoke, renew and list them
     #[command(subcommand)]
     Exception(exception::Exception),
+    /// Releases: write the document, check it, sign the tag; freezes
+    #[command(subcommand)]
+    Release(release::Release),
+    /// Judge a release tag again, before what it releases is deployed
+    Verify(release::Verify),
     /// Explain a violation by its code
     Explain(Explain),
     /// Look at the rules and people that pushes are judged by

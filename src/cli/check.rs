@@ -23,31 +23,43 @@ use crate::verdict::Verdict;
 /// # Errors
 /// It cannot be judged.
 pub fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
-    let verdict = judge_check(dir, args, out).inspect_err(|error| match args.format {
+    let verdict = judge_check(dir, args, out);
+    let verdict = verdict.inspect_err(|error| show_error(error, args.format, out))?;
+    show_verdict(&verdict, args.format, args.all, out);
+    if args.format == VerdictFormat::Text && verdict.is_accepted() {
+        let refs: Vec<String> = verdict.refs.iter().map(|r| r.name.to_string()).collect();
+        out.line(&format!("{} would be accepted", refs.join(", ")));
+    }
+    Ok(exit(&verdict))
+}
+
+/// Writes an error where a program reads the output; people learn it on standard error.
+pub(super) fn show_error(error: &Error, format: VerdictFormat, out: &mut Output) {
+    match format {
         VerdictFormat::Text => {}
-        // A program that reads the output learns it there, and people on standard error.
         VerdictFormat::Json => out.text(&json::error(error)),
         VerdictFormat::Sarif => out.text(&sarif::error(error)),
         VerdictFormat::Junit => out.text(&junit::error(error)),
         VerdictFormat::Github => out.text(&github::error(error)),
-    })?;
-    match args.format {
-        VerdictFormat::Json => out.text(&json::verdict(&verdict)),
-        VerdictFormat::Sarif => out.text(&sarif::verdict(&verdict)),
-        VerdictFormat::Junit => out.text(&junit::verdict(&verdict)),
-        VerdictFormat::Github => out.text(&github::verdict(&verdict)),
+    }
+}
+
+/// Writes a verdict in one of its forms.
+pub(super) fn show_verdict(verdict: &Verdict, format: VerdictFormat, all: bool, out: &mut Output) {
+    match format {
+        VerdictFormat::Json => out.text(&json::verdict(verdict)),
+        VerdictFormat::Sarif => out.text(&sarif::verdict(verdict)),
+        VerdictFormat::Junit => out.text(&junit::verdict(verdict)),
+        VerdictFormat::Github => out.text(&github::verdict(verdict)),
         VerdictFormat::Text => {
             let options =
-                if args.all { remote::Options::everything() } else { remote::Options::default() };
-            out.text(&remote::verdict_with(&verdict, options));
+                if all { remote::Options::everything() } else { remote::Options::default() };
+            out.text(&remote::verdict_with(verdict, options));
             if verdict.is_accepted() {
-                let refs: Vec<String> = verdict.refs.iter().map(|r| r.name.to_string()).collect();
-                out.text(&remote::excepted(&verdict));
-                out.line(&format!("{} would be accepted", refs.join(", ")));
+                out.text(&remote::excepted(verdict));
             }
         }
     }
-    Ok(exit(&verdict))
 }
 
 fn judge_check(dir: &Path, args: &Check, out: &mut Output) -> Result<Verdict> {
@@ -119,7 +131,7 @@ fn would_land(workspace: &Workspace, to: &RefName, new: ObjectId) -> Result<(Str
     Ok((words, landed.0))
 }
 
-fn exit(verdict: &Verdict) -> ExitCode {
+pub(super) fn exit(verdict: &Verdict) -> ExitCode {
     ExitCode::from(if verdict.is_accepted() { ACCEPTED } else { REFUSED })
 }
 
@@ -131,7 +143,7 @@ pub(super) fn judge_update(workspace: &Workspace, to: &RefName, new: ObjectId) -
     judge_with(workspace, to, new, &Circumstances::default())
 }
 
-fn judge_with(
+pub(super) fn judge_with(
     workspace: &Workspace,
     to: &RefName,
     new: ObjectId,

@@ -13,7 +13,7 @@ use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
 use crate::env::HookEnvironment;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
-use crate::judge::{Circumstances, Repository, judge};
+use crate::judge::{Circumstances, Repository, TagsAre, judge};
 use crate::receive::Push;
 use crate::repo::layout::{Layout, read_bounded};
 use crate::repo::objects::{Incoming, Trusted};
@@ -120,6 +120,7 @@ fn hook(args: &[OsString]) -> Result<Answer> {
         namespace: environment.namespace.clone(),
         shallow: is_shallow(&environment, &repository)?,
         break_glass: Circumstances::break_glass(&environment.push_options),
+        tags: TagsAre::Pushed,
     };
     let verdict = judge(&push, &repository, &circumstances, crate::clock::now())?;
     log::info!(

@@ -17,7 +17,9 @@ pub mod output;
 pub mod policy;
 mod prospect;
 mod pushing;
+pub mod release;
 mod trust_root;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -80,6 +82,8 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Land(args) => land::land(dir, args, out),
         Command::Seal(args) => land::seal(dir, args, out),
         Command::Exception(args) => exception::run(dir, args, out),
+        Command::Release(args) => release::run(dir, args, out),
+        Command::Verify(args) => verify::verify(dir, args, out),
         Command::Explain(args) => done(explain::explain(args, out)),
         Command::Policy(args) => policy::run(dir, args, out),
         Command::Install(args) => done(install::install(args, out)),

@@ -252,6 +252,10 @@ fn rules(config: &Config) -> Vec<Value> {
         "checklist.document" => checklist.document, checklist.document.as_str();
         "checklist.section" => checklist.section, checklist.section.as_str();
         "checklist.fields" => checklist.fields, list(checklist.fields.to_vec());
+        "checklist.owners" => checklist.owners, word(*checklist.owners);
+        "checklist.digests" => checklist.digests, word(*checklist.digests);
+        "checklist.exceptions" => checklist.exceptions, word(*checklist.exceptions);
+        "checklist.commits" => checklist.commits, word(*checklist.commits);
         "exceptions.max-duration" => exceptions.max_duration, *exceptions.max_duration;
         "exceptions.break-glass-max-duration" => exceptions.break_glass_max_duration, *exceptions.break_glass_max_duration;
         "exceptions.answer-within" => exceptions.answer_within, format!("{} business days", *exceptions.answer_within);
@@ -261,6 +265,11 @@ fn rules(config: &Config) -> Vec<Value> {
         "trust.threshold" => config.trust_threshold, *config.trust_threshold;
     }
     rules
+}
+
+/// Writes a choice as the file does: one word in lower case.
+fn word(choice: impl std::fmt::Debug) -> String {
+    format!("{choice:?}").to_lowercase()
 }
 
 fn section(section: Section) -> &'static str {

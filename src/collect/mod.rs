@@ -12,6 +12,7 @@ pub mod notes_guard;
 pub mod notes_ref;
 pub mod parallel;
 pub mod release;
+pub mod since;
 pub mod statements;
 
 use crate::clock::{Deadline, Timestamp};

@@ -1,8 +1,9 @@
 //! Release tags: the tag object, who signed it, and the release document in the tagged commit.
 
 use super::{Scene, Stop};
-use crate::gate::checklist::{Facts, Signer};
+use crate::gate::checklist::{Facts, Signer, Since};
 use crate::id::{CommitId, ObjectId, TagId, TreeId};
+use crate::policy::gates::Gate;
 use crate::policy::structure::Role;
 use crate::refname::RefName;
 use crate::repo::ReadError;
@@ -62,6 +63,7 @@ pub fn facts(
     tag: &Tag,
     commit: CommitId,
     template: Option<&[u8]>,
+    since: Since,
 ) -> Result<Facts, Stop> {
     let checklist = &scene.policy.config().checklist;
     let short = String::from_utf8_lossy(name.short()).into_owned();
@@ -75,12 +77,27 @@ pub fn facts(
         Document::Missing => (None, None),
         Document::Unfit(why) => (None, Some(why)),
     };
+    let gates = scene.policy.gates_for(name.as_bytes()).unwrap_or_default();
+    let gates = gates.iter().filter(|gate| *gate != Gate::Checklist).map(Gate::name).collect();
     Ok(Facts {
         path: path.unwrap_or_else(|| checklist.document.as_str().to_owned()),
         document,
         unreadable,
         template: template.map(<[u8]>::to_vec),
         signer: signer(scene, tag),
+        gates,
+        since,
+    })
+}
+
+/// Returns a plain file of a commit.
+///
+/// # Errors
+/// The commit cannot be read.
+pub fn file(scene: &Scene<'_, '_>, commit: CommitId, path: &str) -> Result<Option<Vec<u8>>, Stop> {
+    Ok(match read_file(scene, commit, path)? {
+        Document::Text(bytes) => Some(bytes),
+        Document::Missing | Document::Unfit(_) => None,
     })
 }
 

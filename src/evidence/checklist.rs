@@ -19,8 +19,10 @@
 //!   and not what the template says; in a row, the first cell that may change decides.
 //!   Where a field stands twice, both must be filled in.
 
+mod demands;
 mod fields;
 mod items;
+mod listing;
 mod page;
 mod reader;
 mod wording;
@@ -31,6 +33,7 @@ use crate::policy::config::Checklist;
 use crate::policy::text::quoted;
 use crate::violation::{OpenItem, OpenItemKind};
 
+pub use demands::{ARTIFACTS, Demands, EXCEPTIONS, GATES, OWNERS, unlisted, unmet};
 use fields::Known;
 use items::Wanted;
 use page::{Mark, Page, Section, Unread};

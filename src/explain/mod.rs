@@ -12,6 +12,7 @@ macro_rules! pages {
 }
 
 pages! {
+    "ref-frozen",
     "ref-deleted",
     "ref-not-fast-forward",
     "ref-not-first-parent",
@@ -67,6 +68,9 @@ pages! {
     "review-commit-unsigned",
     "checklist-document-missing",
     "checklist-incomplete",
+    "checklist-exception-unlisted",
+    "checklist-commits-unjudged",
+    "checklist-too-many-commits",
     "checklist-tag-unsigned",
     "checklist-tag-signer",
     "exception-malformed",

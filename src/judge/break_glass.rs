@@ -1,7 +1,7 @@
 //! Break-glass: a push that names an exception for every gate of its ref.
 //!
-//! What the gates found is kept with the verdict and no longer blocks. The guards are not
-//! asked: how refs and evidence move, who signed a commit, and what decides whom to trust,
+//! What the gates found is kept with the verdict and no longer blocks, and neither does a freeze. The
+//! other guards are not asked: how refs and evidence move, who signed a commit, and what decides whom to trust,
 //! no exception can waive, so a change of trusted files needs its reviews all the same.
 
 use super::Judge;
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::evidence::exception::{Document, ExceptionId, Known, Side, Standing, Waives};
 use crate::id::{CommitId, ObjectId};
 use crate::verdict::{Outcome, Waived, WaivedViolation, Warning};
-use crate::violation::{ExceptionViolation, ReviewViolation, Violation};
+use crate::violation::{ExceptionViolation, RefViolation, ReviewViolation, Violation};
 
 impl Judge<'_> {
     /// Waives what the gates of a ref found, if the push names an exception that may.
@@ -29,7 +29,9 @@ impl Judge<'_> {
         let blocks = |outcome: &Outcome| {
             outcome.violations.iter().any(|violation| can_be_waived(violation, changes_trust))
         };
-        if !named.judgement.gates.iter().any(|(_, outcome)| blocks(outcome)) {
+        let all = named.judgement.guards.iter();
+        let mut all = all.chain(named.judgement.gates.iter().map(|(_, outcome)| outcome));
+        if !all.any(blocks) {
             return Ok(());
         }
         let known = match exceptions::read(scene, pushed) {
@@ -73,12 +75,14 @@ impl Judge<'_> {
                 approvers: approvers.clone(),
                 violations: Vec::new(),
             };
-            for (gate, outcome) in &mut named.judgement.gates {
+            let guards = named.judgement.guards.iter_mut().map(|outcome| ("freeze", outcome));
+            let gates = named.judgement.gates.iter_mut();
+            for (gate, outcome) in guards.chain(gates.map(|(gate, outcome)| (gate.name(), outcome)))
+            {
                 let (waives, stays): (Vec<_>, Vec<_>) = std::mem::take(&mut outcome.violations)
                     .into_iter()
                     .partition(|violation| can_be_waived(violation, changes_trust));
                 outcome.violations = stays;
-                let gate = gate.name();
                 let waives =
                     waives.into_iter().map(|violation| WaivedViolation { gate, violation });
                 waived.violations.extend(waives);
@@ -122,6 +126,7 @@ fn can_be_waived(violation: &Violation, changes_trust: bool) -> bool {
         | Violation::Tests(_)
         | Violation::Checklist(_)
         | Violation::Exception(_) => true,
+        Violation::Ref(RefViolation::Frozen { .. }) => true,
         Violation::Ref(_) | Violation::Trust(_) | Violation::Notes(_) => false,
     }
 }

@@ -22,6 +22,7 @@ use crate::collect::notes_ref::{NotesRef, NotesTips};
 use crate::collect::{Scene, Stop, notes_guard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommitId, ObjectId};
+use crate::policy::config::Config;
 use crate::policy::gates::Gates;
 use crate::provenance::Source;
 use crate::receive::Push;
@@ -32,7 +33,7 @@ use crate::repo::view::View;
 use crate::report::text::Foreign;
 use crate::settings::Settings;
 use crate::snapshot::{Ask, Rules, Snapshot};
-use crate::verdict::{Outcome, Verdict, decide};
+use crate::verdict::{Outcome, Rule, Verdict, decide};
 use crate::violation::{NotesViolation, RefViolation, TrustViolation, Violation};
 
 use names::{Named, Subject};
@@ -58,6 +59,21 @@ pub struct Circumstances {
     pub shallow: bool,
     /// The exceptions that the push names to break the glass, as they were sent.
     pub break_glass: Vec<Foreign>,
+    /// Why release tags are judged.
+    pub tags: TagsAre,
+}
+
+/// Why release tags are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TagsAre {
+    /// Somebody pushes them.
+    #[default]
+    Pushed,
+    /// They are to be made: whether a commit has landed is asked, and then what else is open.
+    Planned,
+    /// They have been accepted, and what they release is about to go out: no freeze is asked, and the
+    /// template is that of the time.
+    Accepted,
 }
 
 /// The push option that names an exception to break the glass with.
@@ -212,6 +228,9 @@ impl<'r> Judge<'r> {
         }
         let mut landed: Vec<(RefName, Gates, CommitId)> = Vec::new();
         for named in named.iter_mut() {
+            if let Subject::Branch(_) | Subject::Tag(_) = named.subject {
+                self.freeze(named, scene.policy.config());
+            }
             if let Subject::Branch(gates) = named.subject {
                 let tips = self.tips(&mut tips, &named.namespace)?;
                 self.branch(&scene, named, gates, tips, trust_ref)?;
@@ -233,6 +252,28 @@ impl<'r> Judge<'r> {
         }
         self.warn_of_idle_break_glass(named);
         Ok(())
+    }
+
+    /// Refuses what would land while the ref is frozen.
+    fn freeze(&self, named: &mut Named, config: &Config) {
+        if self.circumstances.tags == TagsAre::Accepted {
+            return;
+        }
+        for freeze in config.freeze.iter().filter(|f| f.covers(named.inner.as_bytes())) {
+            let Some(window) = freeze.at(self.now) else { continue };
+            let violation = RefViolation::Frozen {
+                reason: freeze.reason.clone(),
+                from: freeze.local(window.from),
+                until: freeze.local(window.until),
+                zone: freeze.zone.clone(),
+            };
+            let origins = vec![freeze.origin.to_string()];
+            let rule = Rule { clause: "freeze, nothing lands meanwhile".into(), origins };
+            named
+                .judgement
+                .guards
+                .push(Outcome { violations: vec![violation.into()], ..Outcome::of(rule) });
+        }
     }
 
     /// Returns what the evidence refs of a namespace hold if the push succeeds.

@@ -1,11 +1,13 @@
 //! Release tags.
 
+use std::collections::BTreeMap;
+
 use super::branch::scan_with_exceptions;
 use super::names::Named;
-use super::{Judge, or_violation};
+use super::{Judge, TagsAre, or_violation};
 use crate::collect::evidence::EvidenceReader;
 use crate::collect::notes_ref::NotesTips;
-use crate::collect::{Scene, Stop, release};
+use crate::collect::{Scene, Stop, release, since};
 use crate::error::Result;
 use crate::gate::{checklist, testing};
 use crate::id::{CommitId, ObjectId};
@@ -40,7 +42,8 @@ impl Judge<'_> {
         let inner = named.inner.clone();
         match self.gates_of_tag(scene, &named.namespace, &inner, new, gates, tips, landed, template)
         {
-            Ok((commit, gates)) => {
+            Ok((commit, guards, gates)) => {
+                named.judgement.guards.extend(guards);
                 named.judgement.gates.extend(gates);
                 Ok(Some(commit.0))
             }
@@ -63,9 +66,21 @@ impl Judge<'_> {
         tips: &NotesTips,
         landed: &[(RefName, Gates, CommitId)],
         template: Option<&[u8]>,
-    ) -> Result<(CommitId, Vec<(Gate, Outcome)>), Stop> {
+    ) -> Result<(CommitId, Option<Outcome>, Vec<(Gate, Outcome)>), Stop> {
         let (tag, commit) = release::read_tag(scene, name, new)?;
-        let branch = self.branch_of(scene, namespace, commit, gates, landed)?;
+        let mut guard = None;
+        let branch = match self.branch_of(scene, namespace, commit, gates, landed) {
+            Err(Stop::Violation(violation)) if self.circumstances.tags == TagsAre::Planned => {
+                guard = Some(Outcome::refusing([*violation]));
+                self.trust_ref()?
+            }
+            found => found?,
+        };
+        let of_the_time = match self.circumstances.tags {
+            TagsAre::Accepted => template_at(scene, commit)?,
+            TagsAre::Pushed | TagsAre::Planned => None,
+        };
+        let template = of_the_time.as_deref().or(template);
         let mut outcomes = Vec::new();
         let mut evidence = None;
         for gate in gates.iter() {
@@ -91,13 +106,40 @@ impl Judge<'_> {
                     origins: Vec::new(),
                 }),
                 Gate::Checklist => {
-                    let facts = release::facts(scene, name, &tag, commit, template)?;
+                    let releases = self.releases(scene, namespace, name)?;
+                    let on = (name, &branch);
+                    let since = since::read(scene, tips, on, commit, &releases)?;
+                    let facts = release::facts(scene, name, &tag, commit, template, since)?;
                     checklist::evaluate(scene.policy, &facts, self.now)
                 }
             };
             outcomes.push((gate, outcome));
         }
-        Ok((commit, outcomes))
+        Ok((commit, guard, outcomes))
+    }
+
+    /// Returns the releases that the server had before this push, but for the tag itself.
+    fn releases(
+        &self,
+        scene: &Scene<'_, '_>,
+        namespace: &[u8],
+        name: &RefName,
+    ) -> Result<since::Releases, Stop> {
+        let config = scene.policy.config();
+        let mut tags = BTreeMap::new();
+        let patterns = config.protect.iter().flat_map(|rule| &rule.refs);
+        for pattern in patterns.filter(|pattern| pattern.as_str().starts_with("refs/tags/")) {
+            let prefix = [namespace, pattern.literal_prefix().as_bytes()].concat();
+            for (full, id) in self.repository.view.tags(&prefix)? {
+                let inner = full.without_namespace();
+                let gates = config.gates_for(inner.as_bytes());
+                let is_release = gates.is_some_and(|gates| gates.contains(Gate::Checklist));
+                if is_release && inner != *name {
+                    tags.insert(inner, id);
+                }
+            }
+        }
+        since::releases(scene, tags)
     }
 
     /// Returns a protected branch that was at the tagged commit, by what the server has or by what this push lands.
@@ -146,4 +188,16 @@ impl Judge<'_> {
         let branches = branches.into_iter().map(|(name, _)| name).collect();
         Err(Violation::from(RefViolation::TagUnreachable { commit, branches }).into())
     }
+}
+
+/// Returns the template as the trust ref had it when the tagged commit was there, or parted from it.
+///
+/// A template that was changed since must not stop what was complete by its own.
+fn template_at(scene: &Scene<'_, '_>, commit: CommitId) -> Result<Option<Vec<u8>>, Stop> {
+    let Some(anchor) = scene.anchor else { return Ok(None) };
+    let Scene { incoming, trusted, limits, deadline, .. } = *scene;
+    let collect = Collect { incoming, trusted, limits, deadline };
+    let fork = collect.fork_point(commit, &[anchor]).map_err(|error| scene.range_stop(error))?;
+    let Some(fork) = fork else { return Ok(None) };
+    release::file(scene, fork, scene.policy.config().checklist.template.as_str())
 }

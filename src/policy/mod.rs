@@ -14,6 +14,7 @@ pub(crate) mod toml_reader;
 mod void;
 
 pub mod config;
+pub mod freeze;
 pub mod gates;
 pub mod paths;
 pub mod refs;
@@ -67,6 +68,14 @@ impl Policy {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Returns the policy as it is for evidence that was fresh when it was asked for.
+    #[must_use]
+    pub fn without_ages(&self) -> Self {
+        let mut policy = self.clone();
+        policy.config.lift_ages();
+        policy
     }
 
     /// Returns the people.

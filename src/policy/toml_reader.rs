@@ -235,17 +235,22 @@ impl<'t> Value<'t> {
         }
     }
 
-    /// Returns a day: `2026-11-23`, with or without quotes.
-    pub(crate) fn date(&self) -> Option<jiff::civil::Date> {
-        let text = match self.value {
-            DeValue::String(_) => self.string()?.to_owned(),
-            DeValue::Datetime(day) => day.to_string(),
+    /// Returns a date or time as it is written, with or without quotes.
+    pub(crate) fn date_text(&self) -> Option<String> {
+        match self.value {
+            DeValue::String(_) => self.string().map(str::to_owned),
+            DeValue::Datetime(day) => Some(day.to_string()),
             DeValue::Integer(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)
             | DeValue::Array(_)
-            | DeValue::Table(_) => return self.not_a("a day such as 2026-11-23"),
-        };
+            | DeValue::Table(_) => self.not_a("a day such as 2026-11-23"),
+        }
+    }
+
+    /// Returns a day: `2026-11-23`, with or without quotes.
+    pub(crate) fn date(&self) -> Option<jiff::civil::Date> {
+        let text = self.date_text()?;
         let day = text.parse::<jiff::civil::Date>().ok();
         let day = day.filter(|day| day.to_string() == text);
         if day.is_none() {

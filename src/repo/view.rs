@@ -93,6 +93,28 @@ impl View {
         Ok(found)
     }
 
+    /// Returns the tags whose names begin with a prefix.
+    ///
+    /// A clone has the server's tags under their own names.
+    ///
+    /// # Errors
+    /// A ref below the prefix cannot be read.
+    pub fn tags(&self, prefix: &[u8]) -> Result<Vec<(RefName, ObjectId)>> {
+        let refs = match self {
+            Self::Server(_) => return self.with_prefix(prefix),
+            Self::Clone { refs, .. } => refs,
+        };
+        let mut found = Vec::new();
+        for (name, target) in refs.with_prefix(prefix)? {
+            let id = match target {
+                Target::Object(id) => Some(id),
+                Target::Symbolic(_) => refs.resolve(&name)?.1,
+            };
+            found.extend(id.map(|id| (name, id)));
+        }
+        Ok(found)
+    }
+
     /// Returns the trust ref: the one that is named, or the main branch.
     ///
     /// # Errors

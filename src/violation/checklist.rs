@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use super::Person;
+use crate::evidence::change::CommitLabel;
+use crate::evidence::exception::ExceptionId;
 use crate::report::text::Foreign;
 
 super::violations! {
@@ -20,6 +22,31 @@ super::violations! {
             /// What is open.
             open: Vec<OpenItem>,
         },
+        /// Exceptions were relied upon that the document does not list.
+        "checklist-exception-unlisted" => ExceptionUnlisted {
+            /// The path of the document.
+            path: String,
+            /// The release before, if there is one.
+            since: Option<String>,
+            /// The exceptions.
+            exceptions: Vec<Relied>,
+        },
+        /// Commits since the previous release have no evidence.
+        "checklist-commits-unjudged" => CommitsUnjudged {
+            /// The release before, if there is one.
+            since: Option<String>,
+            /// How many there are.
+            count: u64,
+            /// The first of them.
+            commits: Vec<CommitLabel>,
+        },
+        /// The release brings more commits than can be looked at.
+        "checklist-too-many-commits" => TooManyCommits {
+            /// The release before, if there is one.
+            since: Option<String>,
+            /// The limit.
+            limit: usize,
+        },
         /// The release tag is not signed.
         "checklist-tag-unsigned" => TagUnsigned,
         /// The release tag is signed by nobody who may release.
@@ -30,6 +57,18 @@ super::violations! {
             could: Vec<Person>,
         },
     }
+}
+
+/// An exception that was relied upon.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Relied {
+    /// Which.
+    pub id: ExceptionId,
+    /// Its last day.
+    pub expires: String,
+    /// Whether it let every gate be passed.
+    pub break_glass: bool,
 }
 
 /// What is open in a release document.
@@ -74,6 +113,26 @@ pub enum OpenItemKind {
     FieldEmpty {
         /// Its name.
         field: String,
+    },
+    /// Somebody is named as an owner who is not listed in `meta/STRUCTURE.md`.
+    OwnerUnknown {
+        /// Who, as the document says.
+        who: Foreign,
+    },
+    /// An artifact stands there without a digest.
+    DigestMissing {
+        /// What the document says of it.
+        artifact: Foreign,
+    },
+    /// The table of gates says nothing about a gate.
+    GateMissing {
+        /// The gate.
+        gate: &'static str,
+    },
+    /// HTML that the template has not.
+    Html {
+        /// The beginning of it.
+        text: Foreign,
     },
     /// The document cannot be read as text.
     Unreadable(String),

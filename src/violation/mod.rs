@@ -15,7 +15,7 @@ mod trust;
 
 use serde::Serialize;
 
-pub use checklist::{ChecklistViolation, OpenItem, OpenItemKind};
+pub use checklist::{ChecklistViolation, OpenItem, OpenItemKind, Relied};
 pub use exception::{ExceptionViolation, Lapsed};
 pub use notes::{NoteProblem, NotesViolation};
 pub use ref_guard::RefViolation;

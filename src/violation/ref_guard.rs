@@ -8,6 +8,17 @@ use crate::report::text::Foreign;
 super::violations! {
     /// How protected refs move.
     pub enum RefViolation {
+        /// Nothing may land on the ref now.
+        "ref-frozen" => Frozen {
+            /// Why.
+            reason: String,
+            /// Since when.
+            from: String,
+            /// Until when; the first moment that is free again.
+            until: String,
+            /// The time zone of the rule.
+            zone: String,
+        },
         /// A protected ref would be deleted.
         "ref-deleted" => Deleted,
         /// The old tip is no ancestor of the new one: history would be rewritten.

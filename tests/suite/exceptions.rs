@@ -15,7 +15,7 @@ fn sarif(path: &str) -> String {
 }
 
 /// Attests a commit with one finding of high severity, and has it approved.
-fn attested(world: &World, commit: &str) {
+pub fn attested(world: &World, commit: &str) {
     world.ci_passes(commit);
     finds(world, commit, "net/up.rs");
     for who in ["cleo", "ben", "ada"] {
@@ -31,7 +31,7 @@ fn finds(world: &World, commit: &str, path: &str) {
 }
 
 /// Dana's topic with a finding that blocks, and the request that she starts from the refusal.
-fn requested<'w>(world: &'w World, more: &[&str]) -> Person<'w> {
+pub fn requested<'w>(world: &'w World, more: &[&str]) -> Person<'w> {
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     attested(world, &commit);
@@ -49,7 +49,7 @@ fn requested<'w>(world: &'w World, more: &[&str]) -> Person<'w> {
     dana
 }
 
-fn id_of(person: &Person<'_>) -> String {
+pub fn id_of(person: &Person<'_>) -> String {
     let listed = std::fs::read_dir(person.dir().join("exceptions")).expect("written");
     let mut names: Vec<String> =
         listed.map(|e| e.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
@@ -58,7 +58,7 @@ fn id_of(person: &Person<'_>) -> String {
 }
 
 /// Commits everything into the topic's one commit and shows it to the others.
-fn amend(person: &Person<'_>) -> String {
+pub fn amend(person: &Person<'_>) -> String {
     person.git(&["add", "-A"]);
     person.git(&["commit", "-q", "--amend", "--no-edit"]);
     person.git(&["push", "-q", "origin", "+HEAD:refs/heads/retry"]);
@@ -66,14 +66,14 @@ fn amend(person: &Person<'_>) -> String {
 }
 
 /// Takes the topic over, and returns the person with its document in the work tree.
-fn takes_over<'w>(world: &'w World, name: &'static str) -> Person<'w> {
+pub fn takes_over<'w>(world: &'w World, name: &'static str) -> Person<'w> {
     let person = world.person(name);
     person.git(&["fetch", "-q", "origin"]);
     person.git(&["checkout", "-q", "-B", "retry", "origin/retry"]);
     person
 }
 
-fn pushes(world: &World, person: &Person<'_>) -> Said {
+pub fn pushes(world: &World, person: &Person<'_>) -> Said {
     attested(world, &person.head());
     person.push(&["HEAD:refs/heads/main"])
 }

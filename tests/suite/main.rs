@@ -12,21 +12,22 @@
     reason = "a test fails by panicking"
 )]
 
+mod attach;
 mod client_approve;
 mod client_check;
 mod client_land;
 mod client_signing;
-mod attach;
 mod collecting;
 mod corpus;
 mod exceptions;
 mod frugal;
 mod ground;
 mod in_toto;
-mod laws;
 mod inspect;
+mod laws;
 mod policy_refs;
 mod push;
+mod release;
 mod repositories;
 mod review_changes;
 mod review_people;

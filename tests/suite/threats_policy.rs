@@ -235,7 +235,11 @@ fn t28_t151_the_policy_moves_while_a_push_is_judged() {
     said.refused(&["trust-anchor-moved"]);
 }
 
-fn document() -> String {
+/// A digest of some artifact.
+const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// The document of a release, complete but for its exceptions.
+pub fn document() -> String {
     let template = include_str!("../../templates/document-template.md");
     let text = template.replace("- [ ]", "- [x]").replace("[version]", "v1.0.0");
     // Every placeholder is filled in.
@@ -246,7 +250,11 @@ fn document() -> String {
         out += head;
         match tail.find(']') {
             Some(end) if &tail[..=end] != "[x]" => {
-                out += "Ben, 2026-11-25, https://example.org/run";
+                out += match &tail[..=end] {
+                    "[name]" => "Ben Ito",
+                    "[digest]" => DIGEST,
+                    _ => "Ben, 2026-11-25, https://example.org/run",
+                };
                 rest = &tail[end + 1..];
             }
             _ => {

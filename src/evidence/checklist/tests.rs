@@ -95,6 +95,10 @@ fn shown(item: &OpenItem) -> String {
         OpenItemKind::NotTicked { text } => format!("not ticked {}", text.shown(200)),
         OpenItemKind::FieldMissing { field } => format!("no field {field}"),
         OpenItemKind::FieldEmpty { field } => format!("empty {field}"),
+        OpenItemKind::OwnerUnknown { who } => format!("unknown {}", who.shown(200)),
+        OpenItemKind::DigestMissing { artifact } => format!("no digest {}", artifact.shown(200)),
+        OpenItemKind::GateMissing { gate } => format!("no gate {gate}"),
+        OpenItemKind::Html { text } => format!("html {}", text.shown(200)),
         OpenItemKind::Unreadable(why) => format!("unreadable {why}"),
     };
     format!("{}: {what}", item.line)

@@ -175,7 +175,11 @@ fn sections(text: &str, body: usize, problems: &mut Problems) {
             OpenItemKind::Unreadable(why) => problems.add(open.line, why),
             OpenItemKind::Section { .. }
             | OpenItemKind::ItemMissing { .. }
-            | OpenItemKind::NotTicked { .. } => {}
+            | OpenItemKind::NotTicked { .. }
+            | OpenItemKind::OwnerUnknown { .. }
+            | OpenItemKind::DigestMissing { .. }
+            | OpenItemKind::GateMissing { .. }
+            | OpenItemKind::Html { .. } => {}
         }
     }
 }

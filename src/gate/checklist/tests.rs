@@ -60,6 +60,8 @@ fn facts() -> Facts {
         unreadable: None,
         template: Some(TEMPLATE.into()),
         signer: Signer::ReleaseManager(id("ada@example.org")),
+        gates: Vec::new(),
+        since: Since::default(),
     }
 }
 

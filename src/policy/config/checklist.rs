@@ -23,6 +23,50 @@ pub struct Checklist {
     pub fields: Setting<Vec<String>>,
     /// What counts as not filled in.
     pub placeholders: Setting<Placeholders>,
+    /// Whether owners must be people of `meta/STRUCTURE.md`.
+    pub owners: Setting<Owners>,
+    /// Whether listed artifacts need digests.
+    pub digests: Setting<Digests>,
+    /// Whether exceptions that were relied upon must be listed.
+    pub exceptions: Setting<ListedExceptions>,
+    /// What is asked of the commits since the previous release.
+    pub commits: Setting<ReleaseCommits>,
+}
+
+/// Who may be named as an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// People of `meta/STRUCTURE.md`, by name or email.
+    Listed,
+    /// Anybody.
+    Any,
+}
+
+/// Whether artifacts that a document lists need SHA-256 digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Digests {
+    /// Each needs one.
+    Required,
+    /// None needs one.
+    Optional,
+}
+
+/// Whether the exceptions relied upon since the previous release must stand in the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedExceptions {
+    /// Each by its id.
+    Listed,
+    /// They need not.
+    Optional,
+}
+
+/// What is asked of the commits since the previous release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseCommits {
+    /// That they are on a protected branch, whose gates they passed when they landed.
+    Landed,
+    /// Besides, that each has authentic evidence now, of whatever age.
+    Evidence,
 }
 
 /// A path of a file in a tree: relative, without `.`, `..`, `.git` and empty names.
@@ -52,6 +96,10 @@ impl Checklist {
                 patterns: vec![BUILT_IN_PLACEHOLDER.into()],
                 compiled: OnceLock::new(),
             }),
+            owners: Setting::built_in(Owners::Listed),
+            digests: Setting::built_in(Digests::Required),
+            exceptions: Setting::built_in(ListedExceptions::Listed),
+            commits: Setting::built_in(ReleaseCommits::Landed),
         }
     }
 

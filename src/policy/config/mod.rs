@@ -18,12 +18,15 @@ use crate::limits::Limits;
 use crate::principal::PrincipalId;
 
 use super::Period;
+use super::freeze::Freeze;
 use super::gates::{Gate, Gates};
 use super::refs::RefPattern;
 use super::structure::SectionNames;
 use crate::evidence::severity::Severity;
 
-pub use checklist::{Checklist, Placeholders, TreePath};
+pub use checklist::{
+    Checklist, Digests, ListedExceptions, Owners, Placeholders, ReleaseCommits, TreePath,
+};
 pub use exceptions::{Day, Exceptions};
 
 /// The path of the file in the tree of the trust anchor.
@@ -75,6 +78,8 @@ pub struct Config {
     pub checklist: Checklist,
     /// Exceptions.
     pub exceptions: Exceptions,
+    /// When nothing may land.
+    pub freeze: Vec<Freeze>,
     /// How many maintainers must approve a change of trusted files; at least 1.
     pub trust_threshold: Setting<u32>,
 }
@@ -269,8 +274,15 @@ impl Config {
             review: Review::built_in(),
             checklist: Checklist::built_in(),
             exceptions: Exceptions::built_in(),
+            freeze: Vec::new(),
             trust_threshold: Setting::built_in(2),
         }
+    }
+
+    /// Lets evidence of any age count.
+    pub(super) fn lift_ages(&mut self) {
+        self.scan.max_age.value = Period::MAX;
+        self.tests.max_age.value = Period::MAX;
     }
 
     /// Returns how many distinct principals must have signed evidence of a kind.

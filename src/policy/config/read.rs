@@ -1,5 +1,7 @@
 //! From the keys of `meta/refgate.toml` to a [`Config`].
 
+mod freeze;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Diagnostic;
@@ -15,9 +17,10 @@ use crate::policy::toml_reader::{self, MAX_ELEMENTS, Table, Value};
 use crate::principal::PrincipalId;
 
 use super::{
-    Carry, Checklist, Config, Contributor, Day, Exceptions, FILE, Incomplete, LevelSeverities,
-    Origin, Placeholders, Protect, Repository, Review, Scan, ScanCommits, Setting, Submodules,
-    Suppressions, TestCommits, Tests, TreePath, Unknown,
+    Carry, Checklist, Config, Contributor, Day, Digests, Exceptions, FILE, Incomplete,
+    LevelSeverities, ListedExceptions, Origin, Owners, Placeholders, Protect, ReleaseCommits,
+    Repository, Review, Scan, ScanCommits, Setting, Submodules, Suppressions, TestCommits, Tests,
+    TreePath, Unknown,
 };
 
 /// The most people that a threshold can ask for.
@@ -73,6 +76,11 @@ fn config(top: &mut Table<'_>) -> Option<Config> {
         && let Some(rules) = value.elements()
     {
         config.protect = rules.into_iter().filter_map(protect).collect();
+    }
+    if let Some(value) = top.value("freeze")
+        && let Some(rules) = value.elements()
+    {
+        config.freeze = rules.into_iter().filter_map(freeze::freeze).collect();
     }
     top.table("scan", |table| scan(table, &mut config.scan));
     top.table("tests", |table| tests(table, &mut config.tests));
@@ -347,6 +355,20 @@ fn checklist(table: &mut Table<'_>, checklist: &mut Checklist) {
         })?;
         Some(Placeholders::new(patterns))
     });
+    set(table, "owners", &mut checklist.owners, |value| {
+        value.word(&[("listed", Owners::Listed), ("any", Owners::Any)])
+    });
+    set(table, "digests", &mut checklist.digests, |value| {
+        value.word(&[("required", Digests::Required), ("optional", Digests::Optional)])
+    });
+    set(table, "exceptions", &mut checklist.exceptions, |value| {
+        let words =
+            [("listed", ListedExceptions::Listed), ("optional", ListedExceptions::Optional)];
+        value.word(&words)
+    });
+    set(table, "commits", &mut checklist.commits, |value| {
+        value.word(&[("landed", ReleaseCommits::Landed), ("evidence", ReleaseCommits::Evidence)])
+    });
 }
 
 fn exceptions(table: &mut Table<'_>, exceptions: &mut Exceptions) {
@@ -377,15 +399,17 @@ fn exceptions(table: &mut Table<'_>, exceptions: &mut Exceptions) {
     set(table, "holidays", &mut exceptions.holidays, |value| {
         Some(BTreeSet::from_iter(value.any_list(MAX_ELEMENTS, Value::date)?))
     });
-    set(table, "time-zone", &mut exceptions.time_zone, |value| {
-        let name = value.string()?;
-        if jiff::tz::db().get(name).is_err() {
-            let message = format!("{} is no time zone", quoted(name));
-            value.wrong(message, "name it as the IANA database does, such as \"Europe/Berlin\"");
-            return None;
-        }
-        Some(name.to_owned())
-    });
+    set(table, "time-zone", &mut exceptions.time_zone, time_zone);
+}
+
+fn time_zone(value: &Value<'_>) -> Option<String> {
+    let name = value.string()?;
+    if jiff::tz::db().get(name).is_err() {
+        let message = format!("{} is no time zone", quoted(name));
+        value.wrong(message, "name it as the IANA database does, such as \"Europe/Berlin\"");
+        return None;
+    }
+    Some(name.to_owned())
 }
 
 fn tree_path(value: &Value<'_>) -> Option<TreePath> {

@@ -7,6 +7,16 @@ use crate::violation::RefViolation;
 pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &mut Block) {
     let short = context.short_ref();
     match violation {
+        RefViolation::Frozen { reason, from, until, zone } => {
+            block.title = format!("frozen: {reason}");
+            block.seen = vec![format!("since  {from}"), format!("until  {until}, {zone}")];
+            block.hints = vec![
+                say("push again when the window is over; all windows are shown by"),
+                run("refgate release freeze"),
+                say("what cannot wait needs a break-glass exception of Security Engineering:"),
+                run(format!("refgate exception new --break-glass --ref {short} --expires 2d")),
+            ];
+        }
         RefViolation::Deleted => {
             block.title = "this ref is protected and cannot be deleted".into();
             block.hints = vec![say(
