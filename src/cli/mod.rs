@@ -9,6 +9,7 @@ pub mod hook;
 pub mod init;
 pub mod install;
 pub mod land;
+pub mod ledger;
 pub mod output;
 pub mod policy;
 mod pushing;
@@ -72,6 +73,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Seal(args) => land::seal(dir, args, out),
         Command::Explain(args) => done(explain::explain(args, out)),
         Command::Policy(args) => policy::run(dir, args, out),
+        Command::Ledger(args) => ledger::run(dir, args, out),
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
         Command::Hook { args } => Ok(hook::run(args)),

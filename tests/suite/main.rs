@@ -14,6 +14,7 @@
 
 mod corpus;
 mod ground;
+mod ledger;
 mod policy_refs;
 mod push;
 mod signature_allowed_signers;
