@@ -48,6 +48,8 @@ pub struct LedgerSettings {
     pub directory: Option<PathBuf>,
     /// The size in MiB at which a file of it is put aside and the next one begun.
     pub rotate_mib: Option<u32>,
+    /// The URL of the database that `ledger ship` drains it into.
+    pub database: Option<String>,
 }
 
 /// What the first push to an empty repository must prove.
@@ -92,7 +94,8 @@ impl Settings {
                     settings.trust_ref = said.trust_ref.or(settings.trust_ref);
                     settings.trust_root = said.trust_root.or(settings.trust_root);
                     settings.log = said.log.or(settings.log);
-                    let LedgerSettings { directory, rotate_mib } = said.ledger;
+                    let LedgerSettings { directory, rotate_mib, database } = said.ledger;
+                    settings.ledger.database = database.or(settings.ledger.database);
                     settings.ledger.directory = directory.or(settings.ledger.directory);
                     settings.ledger.rotate_mib = rotate_mib.or(settings.ledger.rotate_mib);
                 }
@@ -127,6 +130,7 @@ fn ledger(table: &mut Table<'_>) -> LedgerSettings {
     LedgerSettings {
         directory: table.value("directory").and_then(|value| absolute_path(&value)),
         rotate_mib: table.value("rotate-mib").and_then(|value| value.number(1, 1 << 20)),
+        database: table.value("database").and_then(|value| value.string().map(str::to_owned)),
     }
 }
 
@@ -251,7 +255,8 @@ mod tests {
             "repository = \"git.example.org/a\"\ntrust-ref = \"refs/heads/main\"\n\
              log = \"/var/log/refgate\"\n[trust-root]\ncommit = \"{ID}\"\n\
              [limits]\ncommits = 5\ntime-ms = 4_000\n\
-             [ledger]\ndirectory = \"/var/lib/refgate\"\nrotate-mib = 16\n"
+             [ledger]\ndirectory = \"/var/lib/refgate\"\nrotate-mib = 16\n\
+             database = \"postgresql://db/audit\"\n"
         );
         let key = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let repository = format!(
@@ -267,6 +272,7 @@ mod tests {
             ledger: LedgerSettings {
                 directory: Some("/var/lib/refgate".into()),
                 rotate_mib: Some(8),
+                database: Some("postgresql://db/audit".into()),
             },
         };
         assert_eq!(settings, expected);

@@ -268,6 +268,10 @@ pub struct LedgerAt {
     /// The directory of the ledger [default: that of the repository in the current directory]
     #[arg(long, value_name = "DIR")]
     pub ledger: Option<PathBuf>,
+    /// The fleet's database, instead of a ledger: postgresql://...
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "URL", conflicts_with = "ledger")]
+    pub database: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -281,9 +285,9 @@ pub enum Ledger {
         /// At most so many
         #[arg(long, value_name = "N", default_value = "20")]
         limit: usize,
-        /// Below this number: where an earlier list ended
-        #[arg(long, value_name = "NUMBER")]
-        before: Option<u64>,
+        /// Go on where an earlier list ended
+        #[arg(long, value_name = "CURSOR")]
+        before: Option<String>,
         /// How to print
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
@@ -306,6 +310,9 @@ pub enum Ledger {
         #[arg(long, value_enum, default_value = "jsonl")]
         format: ExportFormat,
     },
+    /// Drain ledgers into the fleet's database
+    #[cfg(feature = "fleet")]
+    Ship(Ship),
     /// Follow the chain from its first line, and print where it ends
     Verify {
         #[command(flatten)]
@@ -314,6 +321,21 @@ pub enum Ledger {
         #[arg(long, value_name = "HEAD")]
         head: Option<String>,
     },
+}
+
+/// Which ledgers go into which database.
+#[cfg(feature = "fleet")]
+#[derive(Debug, Args)]
+pub struct Ship {
+    /// The repositories [default: the one in the current directory]
+    #[arg(value_name = "REPOSITORY")]
+    pub repositories: Vec<PathBuf>,
+    /// The fleet's database [default: ledger.database of the server settings]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Go on for ever, with so many seconds between two runs
+    #[arg(long, value_name = "SECONDS")]
+    pub every: Option<u64>,
 }
 
 /// Which judgements are wanted.
@@ -328,6 +350,9 @@ pub struct Which {
     /// Those with this violation
     #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
+    /// Those of this repository, in a fleet's database
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
     /// Not before this date or time
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,

@@ -183,7 +183,7 @@ fn receive_and_judge(
 /// Returns the ledger of a repository.
 #[must_use]
 pub fn ledger(layout: &Layout, settings: &Settings) -> Ledger {
-    let LedgerSettings { directory, rotate_mib } = &settings.ledger;
+    let LedgerSettings { directory, rotate_mib, database: _ } = &settings.ledger;
     let directory = directory.clone().unwrap_or_else(|| layout.common_dir.join(LEDGER));
     Ledger::new(directory, rotate_mib.map(|mib| u64::from(mib) << 20))
 }

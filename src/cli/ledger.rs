@@ -10,7 +10,7 @@ use super::{ACCEPTED, REFUSED, hook, install};
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::ledger::index::Index;
-use crate::ledger::query::{Entry, Query};
+use crate::ledger::query::{Cursor, Entry, Query};
 use crate::ledger::record::{Answer, Event};
 use crate::ledger::{Head, Ledger, LineDigest};
 use crate::report::text::Foreign;
@@ -22,18 +22,57 @@ use crate::report::text::Foreign;
 pub fn run(dir: &Path, command: &Command, out: &mut Output) -> Result<ExitCode> {
     match command {
         Command::List { at, which, limit, before, format } => {
-            let query = Query { limit: Some(*limit), before: *before, ..query(which)? };
-            list(&open(dir, at)?, &query, *format, out)
+            let before = before.as_deref().map(cursor).transpose()?;
+            let query = Query { limit: Some(*limit), before, ..query(which)? };
+            let entries = match open(dir, at)? {
+                Place::Files(ledger) => index(&ledger, out)?.list(&query)?,
+                #[cfg(feature = "fleet")]
+                Place::Database(mut fleet) => fleet.list(&query)?,
+            };
+            list(&entries, &query, *format, out)
         }
-        Command::Show { at, id } => show(&open(dir, at)?, id, out),
+        Command::Show { at, id } => {
+            let lines = match open(dir, at)? {
+                Place::Files(ledger) => lines(&ledger, id, out)?,
+                #[cfg(feature = "fleet")]
+                Place::Database(mut fleet) => {
+                    fleet.lines(id)?.into_iter().map(String::into_bytes).collect()
+                }
+            };
+            show(&lines, id, out)
+        }
         Command::Export { at, which, format } => {
-            export(&open(dir, at)?, &query(which)?, *format, out)
+            let query = query(which)?;
+            match open(dir, at)? {
+                Place::Files(ledger) => export(&ledger, &query, *format, out),
+                #[cfg(feature = "fleet")]
+                Place::Database(fleet) => fleet_export(*fleet, query, *format, out),
+            }
         }
-        Command::Verify { at, head } => verify(&open(dir, at)?, head.as_deref(), out),
+        #[cfg(feature = "fleet")]
+        Command::Ship(args) => super::ship::ship(dir, args, out),
+        Command::Verify { at, head } => match open(dir, at)? {
+            Place::Files(ledger) => verify(&ledger, head.as_deref(), out),
+            #[cfg(feature = "fleet")]
+            Place::Database(mut fleet) => super::ship::verify(&mut fleet, out),
+        },
     }
 }
 
-fn open(dir: &Path, at: &LedgerAt) -> Result<Ledger> {
+/// Where judgements are looked up.
+enum Place {
+    /// In the files of one server.
+    Files(Ledger),
+    /// In the database of a fleet.
+    #[cfg(feature = "fleet")]
+    Database(Box<crate::ledger::fleet::Fleet>),
+}
+
+fn open(dir: &Path, at: &LedgerAt) -> Result<Place> {
+    #[cfg(feature = "fleet")]
+    if let Some(url) = &at.database {
+        return crate::ledger::fleet::Fleet::connect(url).map(Box::new).map(Place::Database);
+    }
     let ledger = match &at.ledger {
         Some(directory) => Ledger::new(dir.join(directory), None),
         None => {
@@ -49,7 +88,14 @@ fn open(dir: &Path, at: &LedgerAt) -> Result<Ledger> {
             "the hook begins one with the first push to a protected ref; --ledger DIR names another place",
         ));
     }
-    Ok(ledger)
+    Ok(Place::Files(ledger))
+}
+
+fn cursor(text: &str) -> Result<Cursor> {
+    Cursor::parse(text).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("--before {text:?} is no place in a list"))
+            .hint("give what the list printed behind \"older ones\"")
+    })
 }
 
 fn index(ledger: &Ledger, out: &mut Output) -> Result<Index> {
@@ -61,7 +107,7 @@ fn index(ledger: &Ledger, out: &mut Output) -> Result<Index> {
 }
 
 fn query(which: &Which) -> Result<Query> {
-    let Which { verdict, r#ref, code, since, until, unlanded } = which;
+    let Which { verdict, r#ref, code, repository, since, until, unlanded } = which;
     Ok(Query {
         answer: verdict.map(|answer| match answer {
             AnswerArg::Accepted => Answer::Accepted,
@@ -70,6 +116,7 @@ fn query(which: &Which) -> Result<Query> {
         }),
         r#ref: r#ref.clone(),
         code: code.clone(),
+        repository: repository.clone(),
         since: since.as_deref().map(|text| time("--since", text)).transpose()?,
         until: until.as_deref().map(|text| time("--until", text)).transpose()?,
         only_unlanded: *unlanded,
@@ -90,22 +137,21 @@ fn time(option: &str, text: &str) -> Result<Timestamp> {
     })
 }
 
-fn list(ledger: &Ledger, query: &Query, format: Format, out: &mut Output) -> Result<ExitCode> {
-    let entries = index(ledger, out)?.list(query)?;
+fn list(entries: &[Entry], query: &Query, format: Format, out: &mut Output) -> Result<ExitCode> {
     match format {
         Format::Json => {
-            let text = serde_json::to_string_pretty(&entries)
+            let text = serde_json::to_string_pretty(entries)
                 .during(ErrorKind::Internal, || "writing JSON".into())?;
             out.line(&text);
         }
         Format::Text => {
-            for entry in &entries {
+            for entry in entries {
                 out.line(&row(entry));
             }
             if query.limit == Some(entries.len())
                 && let Some(last) = entries.last()
             {
-                out.note(&format!("older ones: --before {}", last.number));
+                out.note(&format!("older ones: --before {}", last.cursor()));
             }
         }
     }
@@ -127,24 +173,83 @@ fn row(entry: &Entry) -> String {
     let id = entry.id.as_deref().unwrap_or("-");
     // Whole seconds are enough for people; JSON has the rest.
     let time = entry.time.get(..19).unwrap_or(&entry.time);
-    format!("{:>7}  {time}Z  {id:<9}  {state:<20}  {}{codes}", entry.number, refs.join(" "))
+    let repository = entry.repository.as_deref().map(|name| Foreign::from(name).shown(60) + "  ");
+    format!(
+        "{:>7}  {time}Z  {id:<9}  {state:<20}  {}{}{codes}",
+        entry.number,
+        repository.unwrap_or_default(),
+        refs.join(" ")
+    )
 }
 
-fn show(ledger: &Ledger, id: &str, out: &mut Output) -> Result<ExitCode> {
-    let places = index(ledger, out)?.places(id)?;
-    if places.is_empty() {
+/// Returns the lines of the judgements with a number.
+fn lines(ledger: &Ledger, id: &str, out: &mut Output) -> Result<Vec<Vec<u8>>> {
+    index(ledger, out)?.places(id)?.iter().map(|place| ledger.line_at(place)).collect()
+}
+
+fn show(lines: &[Vec<u8>], id: &str, out: &mut Output) -> Result<ExitCode> {
+    if lines.is_empty() {
         return Err(Error::new(ErrorKind::Usage, format!("no judgement has the number {id:?}"))
             .hint("refgate ledger list"));
     }
-    for place in &places {
-        let line = ledger.line_at(place)?;
-        let value: serde_json::Value = serde_json::from_slice(&line)
+    for line in lines {
+        let value: serde_json::Value = serde_json::from_slice(line)
             .during(ErrorKind::Environment, || "reading a line of the ledger".into())?;
         let text = serde_json::to_string_pretty(&value)
             .during(ErrorKind::Internal, || "writing JSON".into())?;
         out.line(&text);
     }
     Ok(ExitCode::from(ACCEPTED))
+}
+
+/// Writes out what a fleet's database holds, page by page, newest first.
+#[cfg(feature = "fleet")]
+fn fleet_export(
+    mut fleet: crate::ledger::fleet::Fleet,
+    mut query: Query,
+    format: ExportFormat,
+    out: &mut Output,
+) -> Result<ExitCode> {
+    const PAGE: usize = 5000;
+    query.limit = Some(PAGE);
+    if format == ExportFormat::Csv {
+        out.line(CSV_HEADING);
+    }
+    loop {
+        let entries = fleet.list(&query)?;
+        for entry in &entries {
+            match format {
+                ExportFormat::Csv => out.line(&csv_row(entry)),
+                ExportFormat::Jsonl => {
+                    for line in fleet.line_of(entry)? {
+                        out.line(&line);
+                    }
+                }
+            }
+        }
+        query.before = match entries.last() {
+            Some(last) if entries.len() == PAGE => Cursor::parse(&last.cursor()),
+            _ => return Ok(ExitCode::from(ACCEPTED)),
+        };
+    }
+}
+
+const CSV_HEADING: &str = "repository,number,time,verdict,answer,landed,refs,codes";
+
+fn csv_row(entry: &Entry) -> String {
+    let Entry { source: _, repository, number, time, id, answer, landed, refs, codes } = entry;
+    let refs: Vec<String> = refs.iter().map(|name| Foreign::from(name).shown(400)).collect();
+    let fields = [
+        repository.clone().unwrap_or_default(),
+        number.to_string(),
+        time.clone(),
+        id.clone().unwrap_or_default(),
+        answer.clone(),
+        landed.to_string(),
+        refs.join(" "),
+        codes.join(" "),
+    ];
+    fields.map(|field| csv_field(&field)).join(",")
 }
 
 fn export(
@@ -157,22 +262,8 @@ fn export(
     let mut entries = index.list(query)?;
     entries.reverse();
     if format == ExportFormat::Csv {
-        out.line("number,time,verdict,answer,landed,refs,codes");
-        for entry in &entries {
-            let Entry { number, time, id, answer, landed, refs, codes } = entry;
-            let refs: Vec<String> =
-                refs.iter().map(|name| Foreign::from(name).shown(400)).collect();
-            let fields = [
-                number.to_string(),
-                time.clone(),
-                id.clone().unwrap_or_default(),
-                answer.clone(),
-                landed.to_string(),
-                refs.join(" "),
-                codes.join(" "),
-            ];
-            out.line(&fields.map(|field| csv_field(&field)).join(","));
-        }
+        out.line(CSV_HEADING);
+        entries.iter().for_each(|entry| out.line(&csv_row(entry)));
         return Ok(ExitCode::from(ACCEPTED));
     }
     let wanted: BTreeSet<u64> = entries.iter().map(|entry| entry.number).collect();

@@ -13,6 +13,8 @@ pub mod ledger;
 pub mod output;
 pub mod policy;
 mod pushing;
+#[cfg(feature = "fleet")]
+pub mod ship;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -284,6 +284,21 @@ impl Ledger {
         Ok(verifier.head())
     }
 
+    /// Returns the digest of the first line, by which a ledger is known; none if it has no line.
+    ///
+    /// # Errors
+    /// The first file cannot be read.
+    pub fn origin(&self) -> Result<Option<super::LineDigest>> {
+        let Some(path) = self.files()?.into_iter().next() else { return Ok(None) };
+        let step = || format!("reading {}", path.display());
+        let mut line = Vec::new();
+        let file = File::open(&path).during(ErrorKind::Environment, step)?;
+        BufReader::new(file.take(LINE_BYTES as u64 + 1))
+            .read_until(b'\n', &mut line)
+            .during(ErrorKind::Environment, step)?;
+        Ok(line.strip_suffix(b"\n").map(super::LineDigest::of))
+    }
+
     /// Reads one line whose place is known.
     ///
     /// # Errors

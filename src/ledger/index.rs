@@ -209,7 +209,7 @@ impl Index {
             clause("seconds < ?", until.as_second().into());
         }
         if let Some(before) = query.before {
-            clause("number < ?", before.cast_signed().into());
+            clause("number < ?", before.number.cast_signed().into());
         }
         if query.only_unlanded {
             clause("answer = ? AND landed IS NULL", "accepted".to_owned().into());
@@ -230,6 +230,8 @@ impl Index {
         while let Some(row) = rows.next()? {
             let number: i64 = row.get(0)?;
             found.push(Entry {
+                source: None,
+                repository: None,
                 number: number.cast_unsigned(),
                 time: row.get(1)?,
                 id: row.get(2)?,

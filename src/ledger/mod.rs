@@ -10,6 +10,8 @@
 
 pub mod chain;
 pub mod file;
+#[cfg(feature = "fleet")]
+pub mod fleet;
 pub mod index;
 mod judged;
 pub mod landing;

@@ -82,7 +82,7 @@ fn exports_hold_what_was_asked_for() {
     let csv = ledger(&world, &["export", "--format", "csv", "--ref", "refs/heads/main"]);
     csv.accepted();
     let lines: Vec<&str> = csv.out.lines().collect();
-    assert_eq!(lines[0], "number,time,verdict,answer,landed,refs,codes");
+    assert_eq!(lines[0], "repository,number,time,verdict,answer,landed,refs,codes");
     assert_eq!(lines.len(), 5, "{csv}");
     assert!(lines[4].contains(",accepted,true,refs/heads/main,"), "{csv}");
     let jsonl = ledger(&world, &["export"]);

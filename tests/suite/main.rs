@@ -13,6 +13,8 @@
 )]
 
 mod corpus;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod ground;
 mod ledger;
 mod policy_refs;
