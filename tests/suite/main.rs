@@ -12,18 +12,21 @@
     reason = "a test fails by panicking"
 )]
 
+mod attach;
 mod client_approve;
 mod client_check;
 mod client_land;
 mod client_signing;
-mod attach;
 mod collecting;
 mod corpus;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod frugal;
 mod ground;
 mod in_toto;
-mod laws;
 mod inspect;
+mod laws;
+mod ledger;
 mod policy_refs;
 mod push;
 mod repositories;
