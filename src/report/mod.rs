@@ -5,3 +5,10 @@ pub mod describe;
 pub mod json;
 pub mod remote;
 pub mod text;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
