@@ -69,6 +69,8 @@ pub struct RefJudgement {
     pub new: Option<ObjectId>,
     /// The gates that the policy asks of it; none for refs that nobody protects.
     pub required: Gates,
+    /// The rules that protect the ref, which the guards enforce.
+    pub protected_by: Rule,
     /// What the guards found: the ref guard, the notes guard, trust.
     pub guards: Vec<Outcome>,
     /// What the gates found, each with the gate.
@@ -79,7 +81,15 @@ impl RefJudgement {
     /// Returns a judgement of an update to which nothing applies so far.
     #[must_use]
     pub fn new(name: RefName, old: Option<ObjectId>, new: Option<ObjectId>) -> Self {
-        Self { name, old, new, required: Gates::NONE, guards: Vec::new(), gates: Vec::new() }
+        Self {
+            name,
+            old,
+            new,
+            required: Gates::NONE,
+            protected_by: Rule::default(),
+            guards: Vec::new(),
+            gates: Vec::new(),
+        }
     }
 
     /// Says whether a gate or guard was asked about this update at all.
@@ -95,7 +105,9 @@ impl RefJudgement {
     /// Returns what is wrong, in the order in which it is reported, each with its rule.
     pub fn violations(&self) -> impl Iterator<Item = (&Rule, &Violation)> {
         self.outcomes().flat_map(|outcome| {
-            outcome.violations.iter().map(move |violation| (&outcome.rule, violation))
+            let is_guard = outcome.rule == Rule::default();
+            let rule = if is_guard { &self.protected_by } else { &outcome.rule };
+            outcome.violations.iter().map(move |violation| (rule, violation))
         })
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::block::{Block, Hint};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::id::ObjectId;
 use crate::verdict::{Rule, Verdict};
 use crate::violation::Violation;
@@ -50,12 +50,18 @@ struct Gate<'a> {
 }
 
 #[derive(Serialize)]
+struct Clause<'a> {
+    clause: &'a str,
+    origins: &'a [String],
+}
+
+#[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Described<'a> {
     #[serde(flatten)]
     violation: &'a Violation,
     title: String,
-    rule: &'a Rule,
+    rule: Clause<'a>,
     hints: Vec<String>,
 }
 
@@ -81,6 +87,8 @@ fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> 
         .map(|judgement| {
             let blocks = super::remote::blocks(judgement, verdict, options);
             let described = judgement.violations().zip(blocks).map(|((rule, violation), block)| {
+                let clause = super::describe::clause(violation, rule);
+                let rule = Clause { clause, origins: &rule.origins };
                 Described { violation, rule, hints: hints(&block), title: block.title }
             });
             Ref {
@@ -120,6 +128,7 @@ fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> 
 struct Unjudged<'a> {
     version: u32,
     verdict: &'static str,
+    kind: ErrorKind,
     error: &'a [String],
     diagnostics: Vec<crate::violation::Problem>,
     remedy: Option<&'a str>,
@@ -143,6 +152,7 @@ fn unjudged(error: &Error) -> Unjudged<'_> {
     Unjudged {
         version: VERSION,
         verdict: "cannot-judge",
+        kind: error.kind(),
         error: error.chain(),
         diagnostics: error.diagnostics().iter().map(Into::into).collect(),
         remedy: error.remedy(),
@@ -163,5 +173,22 @@ fn write(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(document)
         .unwrap_or_else(|error| format!("{{\"error\": {:?}}}", error.to_string()));
     text.push('\n');
-    text
+    ascii(&text)
+}
+
+/// Escapes everything outside ASCII, which JSON has inside strings alone: the value stays the same, and
+/// a terminal that is shown the document is not fooled by what JSON lets stand as it is.
+fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
 }
