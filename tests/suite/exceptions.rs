@@ -454,6 +454,14 @@ fn requests_are_written_listed_renewed_and_revoked() {
     let renewed = eve.refgate(&["exception", "renew", id]);
     assert!(!renewed.ok && renewed.err.contains("was revoked on"), "{renewed}");
 
+    let dana = brings(&world, id, &document(-1, 30));
+    let check = dana.refgate(&["exception", "new", "--from-check", "--ref", "side", "--exact"]);
+    check.accepted();
+    let third = std::fs::read_to_string(dana.dir().join(format!("exceptions/EX-{year}-002.md")));
+    let third = third.expect("written");
+    assert!(third.contains("paths = [\"/net/up.rs\"]"), "{third}");
+    assert!(third.contains("fingerprints = [\"sha256:"), "{third}");
+
     let glass = ["exception", "new", "--break-glass", "--ref", "side", "--scope", "A night"];
     eve.refgate(&glass).accepted();
     let second = read(&format!("EX-{year}-002"));

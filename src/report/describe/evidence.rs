@@ -171,7 +171,7 @@ fn finding(
         say(
             "where that cannot be done now, request an exception, which Security Engineering approves:",
         ),
-        run("refgate check --format json | refgate exception new --from-verdict -"),
+        run(format!("refgate exception new --from-check --ref {}", context.ref_name)),
     ];
 }
 
