@@ -376,7 +376,7 @@ pub fn no_anchor(trust_ref: &RefName, anchor: Option<CommitId>) -> Error {
         }
     };
     Error::new(ErrorKind::Policy, what)
-        .hint("an administrator names it: refgate install --trust-root <commit or key fingerprint> <repository>")
+        .hint("an administrator names it on the server: refgate install --trust-root COMMIT-OR-KEY REPOSITORY")
 }
 
 /// Says whether a commit has a list of people.

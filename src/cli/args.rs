@@ -306,3 +306,17 @@ pub struct Uninstall {
     #[arg(value_name = "REPOSITORY", required = true)]
     pub repositories: Vec<PathBuf>,
 }
+
+/// Says whether a command that a message or page prints is one that the command line really has.
+#[cfg(test)]
+pub(crate) fn parses(command: &str) -> Result<(), String> {
+    let mut words: Vec<String> = Vec::new();
+    for (at, part) in command.split('\'').enumerate() {
+        if at % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split(' ').filter(|word| !word.is_empty()).map(str::to_owned));
+        }
+    }
+    Cli::try_parse_from(words).map(drop).map_err(|error| format!("{command}: {error}"))
+}

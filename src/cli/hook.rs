@@ -196,13 +196,8 @@ fn say(text: &str) {
 fn report_panics() {
     std::panic::set_hook(Box::new(|panic| {
         log::error!("panic: {panic}");
-        let place = panic
-            .location()
-            .map(|place| format!("{}:{}", place.file(), place.line()))
-            .unwrap_or_default();
-        let error =
-            Error::new(ErrorKind::Internal, format!("an invariant does not hold at {place}"));
-        say(&remote::error(&error));
+        let (file, line) = panic.location().map_or(("", 0), |place| (place.file(), place.line()));
+        say(&remote::panic(file, line));
         std::process::exit(i32::from(CANNOT_JUDGE));
     }));
 }

@@ -6,3 +6,10 @@ pub mod json;
 mod notices;
 pub mod remote;
 pub mod text;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
