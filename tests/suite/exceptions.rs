@@ -213,7 +213,7 @@ fn t88_an_exception_covers_what_it_says_while_it_is_in_force_and_nothing_else() 
             "edited after it was signed",
             eve(&good).replace("A wall.", "A fence."),
             &["exception-unapproved"],
-            "the document was changed after it was signed",
+            "changed since it was signed",
         ),
         (
             "signed for another exception",

@@ -48,11 +48,7 @@ pub(super) fn describe(violation: &ExceptionViolation, context: &Context<'_>, bl
             ask(exception, block);
             block.hints = vec![
                 say("set a day that is allowed, and have it approved again:"),
-                run(format!(
-                    "refgate exception renew {} --expires {}",
-                    exception.id,
-                    shell(&latest)
-                )),
+                run(format!("refgate exception renew {}", exception.id)),
             ];
         }
         ExceptionViolation::Expired { exception, days_ago, approvers } => {
@@ -121,7 +117,7 @@ fn signatures(seen: &[Seen], context: &Context<'_>, block: &mut Block) {
     let rows: Vec<Vec<String>> = seen
         .iter()
         .take(context.shown)
-        .map(|seen| vec![seen.who.shown(30), format!("line {}", seen.line), state(&seen.state)])
+        .map(|seen| vec![seen.who.shown(28), format!("line {}", seen.line), state(&seen.state)])
         .collect();
     block.seen.extend(table(&rows));
     block.seen.extend(super::more(seen.len(), rows.len()));
@@ -131,7 +127,7 @@ fn state(state: &SeenState) -> String {
     match state {
         SeenState::Unsigned => "not signed".into(),
         SeenState::Malformed(why) => format!("cannot be read: {}", prose(why, 120)),
-        SeenState::OtherDocument => "the document was changed after it was signed".into(),
+        SeenState::OtherDocument => "changed since it was signed".into(),
         SeenState::Refused(why) => prose(why, 160),
         SeenState::NotSecurity => "not Security Engineering".into(),
         SeenState::OwnRequest => "asks for it, or answers for the repair".into(),
