@@ -61,6 +61,7 @@ fn main() {
             limits: &limits,
             deadline: &deadline,
             now: ask.now,
+            anchor: None,
         };
         let collect = Collect {
             incoming: &incoming,

@@ -21,6 +21,29 @@ pub struct HookEnvironment {
     pub shallow_file: Option<PathBuf>,
     /// The namespace that the pusher sees (`gitnamespaces(7)`).
     pub namespace: Option<Vec<u8>>,
+    /// What the pusher says with `--push-option`, the first few; each the words of the client.
+    pub push_options: Vec<Vec<u8>>,
+}
+
+/// The most push options that are looked at.
+const PUSH_OPTIONS: usize = 64;
+
+/// The most bytes of a push option that is looked at; a longer one is none of ours.
+const PUSH_OPTION_BYTES: usize = 1000;
+
+/// Reads the push options (`githooks(5)`, pre-receive).
+///
+/// An option can only ask for something that is approved elsewhere, so what is not
+/// of git's form counts as no option.
+fn push_options() -> Vec<Vec<u8>> {
+    use std::os::unix::ffi::OsStringExt;
+    let count = variable("GIT_PUSH_OPTION_COUNT").and_then(|count| count.into_string().ok());
+    let count = count.and_then(|count| count.parse::<usize>().ok()).unwrap_or(0);
+    (0..count.min(PUSH_OPTIONS))
+        .filter_map(|at| variable(&format!("GIT_PUSH_OPTION_{at}")))
+        .map(OsStringExt::into_vec)
+        .filter(|option| option.len() <= PUSH_OPTION_BYTES)
+        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
@@ -47,6 +70,7 @@ impl HookEnvironment {
             quarantine: quarantine.map(PathBuf::from),
             shallow_file: variable("GIT_SHALLOW_FILE").map(PathBuf::from),
             namespace: variable("GIT_NAMESPACE").map(OsStringExt::into_vec),
+            push_options: push_options(),
         })
     }
 }

@@ -40,6 +40,10 @@ pub struct Limits {
     pub trailers: usize,
     /// Bytes of one trusted file or release document.
     pub file_bytes: u64,
+    /// Files of `exceptions/` in one tree.
+    pub exceptions: usize,
+    /// Bytes of one exception document or VEX file.
+    pub exception_bytes: u64,
     /// Bytes of one blob that a merge is recomputed with.
     pub merge_blob_bytes: u64,
     /// Milliseconds that the whole judgement may take.
@@ -63,6 +67,8 @@ impl Default for Limits {
             nesting: 64,
             trailers: 64,
             file_bytes: 1 << 20,
+            exceptions: 500,
+            exception_bytes: 256 << 10,
             merge_blob_bytes: 8 << 20,
             time_ms: 30_000,
         }

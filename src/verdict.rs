@@ -4,11 +4,13 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::evidence::attestation::EvidenceId;
+use crate::evidence::exception::{Approver, ExceptionId};
 use crate::id::ObjectId;
 use crate::policy::gates::{Gate, Gates};
 use crate::provenance::Source;
 use crate::refname::RefName;
-use crate::violation::Violation;
+use crate::report::text::Foreign;
+use crate::violation::{OpenFinding, Person, Violation};
 
 /// Proof that every gate of every ref was asked and agreed.
 ///
@@ -39,22 +41,103 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     /// The evidence that the gate rests on when it agrees.
     pub rests_on: Vec<EvidenceId>,
+    /// What does not block because of an exception.
+    pub excepted: Vec<Excepted>,
+    /// What will block before long.
+    pub warnings: Vec<Warning>,
+}
+
+/// Findings that do not block, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Excepted {
+    /// Why.
+    #[serde(flatten)]
+    pub grounds: Grounds,
+    /// The findings, the worst first; the first few.
+    pub findings: Vec<OpenFinding>,
+    /// How many there are.
+    pub count: u64,
+}
+
+/// Why findings do not block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Grounds {
+    /// An exception in force covers them.
+    Exception {
+        /// The exception.
+        id: ExceptionId,
+        /// Its last day.
+        expires: String,
+        /// Who approved it.
+        approvers: Vec<Approver>,
+    },
+    /// Security Engineering states that the vulnerability does not matter here.
+    Vex {
+        /// The document.
+        file: String,
+        /// `not_affected` or `fixed`.
+        status: &'static str,
+        /// Who signed it.
+        by: Person,
+    },
+}
+
+/// Something that is said although the push is accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "warning", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Warning {
+    /// An exception that is relied upon ends before long.
+    ExceptionExpiring {
+        /// The exception.
+        id: ExceptionId,
+        /// Its last day.
+        expires: String,
+        /// Days until then.
+        days: i64,
+    },
+    /// A push names a break-glass exception that it does not need.
+    BreakGlassIdle {
+        /// The exception.
+        named: Foreign,
+    },
+}
+
+/// What a break-glass exception lets pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Waived {
+    /// The exception, which the push names.
+    pub id: ExceptionId,
+    /// Its last day.
+    pub expires: String,
+    /// Who approved it.
+    pub approvers: Vec<Approver>,
+    /// What does not block because of it, each with the gate.
+    pub violations: Vec<WaivedViolation>,
+}
+
+/// A violation that does not block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WaivedViolation {
+    /// The gate.
+    pub gate: &'static str,
+    /// What is wrong.
+    #[serde(flatten)]
+    pub violation: Violation,
 }
 
 impl Outcome {
     /// Returns an outcome without violations so far.
     #[must_use]
     pub fn of(rule: Rule) -> Self {
-        Self { rule, violations: Vec::new(), rests_on: Vec::new() }
+        Self { rule, ..Self::default() }
     }
 
     /// Returns an outcome of violations, for guards whose rule is always on.
     pub fn refusing(violations: impl IntoIterator<Item = Violation>) -> Self {
-        Self {
-            rule: Rule::default(),
-            violations: violations.into_iter().collect(),
-            rests_on: Vec::new(),
-        }
+        Self { violations: violations.into_iter().collect(), ..Self::default() }
     }
 }
 
@@ -75,6 +158,10 @@ pub struct RefJudgement {
     pub guards: Vec<Outcome>,
     /// What the gates found, each with the gate.
     pub gates: Vec<(Gate, Outcome)>,
+    /// What a break-glass exception lets pass.
+    pub waived: Option<Waived>,
+    /// What is said about the ref beside what its gates say.
+    pub warnings: Vec<Warning>,
 }
 
 impl RefJudgement {
@@ -89,6 +176,8 @@ impl RefJudgement {
             protected_by: Rule::default(),
             guards: Vec::new(),
             gates: Vec::new(),
+            waived: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -109,6 +198,16 @@ impl RefJudgement {
             let rule = if is_guard { &self.protected_by } else { &outcome.rule };
             outcome.violations.iter().map(move |violation| (rule, violation))
         })
+    }
+
+    /// Returns what is said although nothing blocks.
+    pub fn all_warnings(&self) -> impl Iterator<Item = &Warning> {
+        self.outcomes().flat_map(|outcome| &outcome.warnings).chain(&self.warnings)
+    }
+
+    /// Returns what does not block because of an exception.
+    pub fn excepted(&self) -> impl Iterator<Item = &Excepted> {
+        self.outcomes().flat_map(|outcome| &outcome.excepted)
     }
 
     /// Says whether the gates that were not asked are those of a ref on which a guard has spoken already.
@@ -196,6 +295,9 @@ fn number(
         feed(&id(judgement.new));
         for (_, violation) in judgement.violations() {
             feed(violation.code());
+        }
+        if let Some(waived) = &judgement.waived {
+            feed(waived.id.as_str());
         }
     }
     let digest = context.finish();

@@ -2,6 +2,8 @@
 
 #![expect(missing_docs, reason = "what a type means is the help text of its command")]
 
+pub mod exception;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -43,6 +45,9 @@ pub enum Command {
     Land(Land),
     /// Write the approvals of your branch into an empty commit on top of it
     Seal(Seal),
+    /// Exceptions: request, approve, revoke, renew and list them
+    #[command(subcommand)]
+    Exception(exception::Exception),
     /// Explain a violation by its code
     Explain(Explain),
     /// Look at the rules and people that pushes are judged by
@@ -255,6 +260,9 @@ pub struct Check {
     /// List everything instead of the first few of a kind
     #[arg(long)]
     pub all: bool,
+    /// Judge as if the push named this exception (git push -o refgate.break-glass=ID)
+    #[arg(long, value_name = "ID")]
+    pub break_glass: Option<String>,
     #[command(flatten)]
     pub server: Server,
 }

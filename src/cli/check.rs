@@ -41,6 +41,7 @@ pub fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
                 if args.all { remote::Options::everything() } else { remote::Options::default() };
             out.text(&remote::verdict_with(&verdict, options));
             if verdict.is_accepted() {
+                out.text(&remote::excepted(&verdict));
                 let refs: Vec<String> = verdict.refs.iter().map(|r| r.name.to_string()).collect();
                 out.line(&format!("{} would be accepted", refs.join(", ")));
             }
@@ -55,7 +56,9 @@ fn judge_check(dir: &Path, args: &Check, out: &mut Output) -> Result<Verdict> {
     let to = destination(&workspace, args.to.as_deref())?;
     let new = object(&workspace, &to, &args.from)?;
     out.progress("judging");
-    let verdict = judge_update(&workspace, &to, new)?;
+    let break_glass = args.break_glass.iter().map(Into::into).collect();
+    let circumstances = Circumstances { break_glass, ..Circumstances::default() };
+    let verdict = judge_with(&workspace, &to, new, &circumstances)?;
     let evidence: Vec<String> = verdict
         .refs
         .iter()
@@ -125,6 +128,15 @@ fn exit(verdict: &Verdict) -> ExitCode {
 /// # Errors
 /// It cannot be judged.
 pub(super) fn judge_update(workspace: &Workspace, to: &RefName, new: ObjectId) -> Result<Verdict> {
+    judge_with(workspace, to, new, &Circumstances::default())
+}
+
+fn judge_with(
+    workspace: &Workspace,
+    to: &RefName,
+    new: ObjectId,
+    circumstances: &Circumstances,
+) -> Result<Verdict> {
     workspace.remote.join_evidence(&workspace.git)?;
     let mut updates = Vec::new();
     let old = workspace.on_server(to)?.filter(|_| !to.is_tag()).map(|id| id.0);
@@ -149,7 +161,7 @@ pub(super) fn judge_update(workspace: &Workspace, to: &RefName, new: ObjectId) -
         )
         .hint("name what you would push: refgate check REF --from COMMIT"));
     }
-    judge(&Push { updates }, &workspace.judged()?, &Circumstances::default(), workspace.now)
+    judge(&Push { updates }, &workspace.judged()?, circumstances, workspace.now)
 }
 
 /// Returns the ref that would be pushed to.

@@ -67,6 +67,7 @@ fn read<T>(
             limits: &workspace.limits,
             deadline: &deadline,
             now: workspace.now,
+            anchor: Some(workspace.anchor),
         };
         let read = || -> Result<_, Stop> {
             let commit = Commit::read(&incoming, id, &workspace.limits)?;

@@ -50,7 +50,10 @@ const SHALLOW_BYTES: u64 = 1 << 20;
 pub fn run(args: &[OsString]) -> ExitCode {
     report_panics();
     match hook(args) {
-        Ok(Answer::Accepted(accepted)) => accept(accepted),
+        Ok(Answer::Accepted(accepted, warnings)) => {
+            say(&warnings);
+            accept(accepted)
+        }
         Ok(Answer::Recorded) => ExitCode::from(ACCEPTED),
         Ok(Answer::Refused(text)) => {
             say(&text);
@@ -71,7 +74,8 @@ fn accept(_accepted: Accepted) -> ExitCode {
 
 /// What a hook answers to git.
 enum Answer {
-    Accepted(Accepted),
+    /// With what is said all the same.
+    Accepted(Accepted, String),
     /// The refs have moved, and that is recorded.
     Recorded,
     Refused(String),
@@ -103,7 +107,7 @@ fn hook(args: &[OsString]) -> Result<Answer> {
                 remote::Options { each_ref_alone: name == "update", ..Default::default() };
             let text = remote::verdict_with(&verdict, options);
             Ok(match verdict.into_accepted() {
-                Some(accepted) => Answer::Accepted(accepted),
+                Some(accepted) => Answer::Accepted(accepted, text),
                 None => Answer::Refused(text),
             })
         }
@@ -176,6 +180,7 @@ fn receive_and_judge(
     let circumstances = Circumstances {
         namespace: environment.namespace.clone(),
         shallow: is_shallow(environment, &repository)?,
+        break_glass: Circumstances::break_glass(&environment.push_options),
     };
     let verdict = judge(push, &repository, &circumstances, now)?;
     log::info!(

@@ -14,6 +14,8 @@ use crate::signature::key::KeyRef;
 
 const STRUCTURE: &str = include_str!("../../templates/STRUCTURE.md");
 const CONFIG: &str = include_str!("../../templates/refgate.toml");
+const REQUEST: &str = super::exception::TEMPLATE;
+const REQUEST_FILE: &str = super::exception::TEMPLATE_FILE;
 const DOCUMENT: &str = include_str!("../../templates/document-template.md");
 
 /// Writes `meta/` and `templates/` into the work tree.
@@ -47,6 +49,8 @@ pub fn init(dir: &Path, args: &Init, out: &mut Output) -> Result<()> {
         (structure::FILE, fill(STRUCTURE)),
         (config::FILE, fill(CONFIG)),
         ("templates/document-template.md", fill(DOCUMENT)),
+        // As it is: refgate exception new fills in what stands in braces.
+        (REQUEST_FILE, REQUEST.to_owned()),
     ];
     let existing: Vec<&str> =
         files.iter().map(|(path, _)| *path).filter(|path| top.join(path).exists()).collect();

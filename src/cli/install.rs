@@ -35,6 +35,9 @@ pub fn install(args: &Install, out: &mut Output) -> Result<()> {
         for hook in [args.hook, Hook::PostReceive] {
             write_hook(&layout, hook, &program, out).map_err(|error| error.while_(step()))?;
         }
+        if args.hook == Hook::PreReceive {
+            take_push_options(&layout, out).map_err(|error| error.while_(step()))?;
+        }
         match &root {
             Some(root) => trust_root::write(&layout, root, out),
             None => trust_root::advise(&layout, path, out),
@@ -154,4 +157,18 @@ fn hooks_path(layout: &Layout) -> Result<Option<String>> {
     let git =
         crate::client::git::Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
     Ok(git.config("core.hooksPath")?.filter(|path| !path.is_empty()))
+}
+/// Lets pushes carry options, by which break-glass names its exception; an administrator's own choice stays.
+fn take_push_options(layout: &Layout, out: &mut Output) -> Result<()> {
+    const KEY: &str = "receive.advertisePushOptions";
+    let git =
+        crate::client::git::Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
+    match git.ask(["config", "--local", "--get", KEY])? {
+        None => git.run(["config", "--local", KEY, "true"]).map(drop),
+        Some(set) if set == "true" => Ok(()),
+        Some(set) => {
+            out.line(&format!("{KEY} is {set}, so pushes cannot break the glass"));
+            Ok(())
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod args;
 pub mod attach;
 pub mod check;
 pub mod evidence;
+pub mod exception;
 pub mod explain;
 pub mod hook;
 pub mod init;
@@ -81,6 +82,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Status(args) => check::status(dir, args, out),
         Command::Land(args) => land::land(dir, args, out),
         Command::Seal(args) => land::seal(dir, args, out),
+        Command::Exception(args) => exception::run(dir, args, out),
         Command::Explain(args) => done(explain::explain(args, out)),
         Command::Policy(args) => policy::run(dir, args, out),
         Command::Ledger(args) => ledger::run(dir, args, out),

@@ -233,6 +233,7 @@ fn rules(config: &Config) -> Vec<Value> {
     }
     let (scan, tests, review, checklist) =
         (&config.scan, &config.tests, &config.review, &config.checklist);
+    let exceptions = &config.exceptions;
     values! {
         "scan.require" => scan.require, list(scan.require.iter().map(ToString::to_string).collect());
         "scan.block" => scan.block, *scan.block;
@@ -251,6 +252,12 @@ fn rules(config: &Config) -> Vec<Value> {
         "checklist.document" => checklist.document, checklist.document.as_str();
         "checklist.section" => checklist.section, checklist.section.as_str();
         "checklist.fields" => checklist.fields, list(checklist.fields.to_vec());
+        "exceptions.max-duration" => exceptions.max_duration, *exceptions.max_duration;
+        "exceptions.break-glass-max-duration" => exceptions.break_glass_max_duration, *exceptions.break_glass_max_duration;
+        "exceptions.answer-within" => exceptions.answer_within, format!("{} business days", *exceptions.answer_within);
+        "exceptions.weekend" => exceptions.weekend, list(exceptions.weekend.iter().map(ToString::to_string).collect());
+        "exceptions.holidays" => exceptions.holidays, list(exceptions.holidays.iter().map(ToString::to_string).collect());
+        "exceptions.time-zone" => exceptions.time_zone, exceptions.time_zone.as_str();
         "trust.threshold" => config.trust_threshold, *config.trust_threshold;
     }
     rules

@@ -7,6 +7,7 @@ use super::remote::{Remote, value};
 use super::sign::Signer;
 use super::store::Store;
 use crate::clock::{Deadline, Timestamp};
+use crate::collect::notes_ref::{NotesRef, NotesTips};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommitId, TreeId};
 use crate::judge::Repository as Judged;
@@ -154,6 +155,43 @@ impl Workspace {
             Some(tracking) => value(&self.git, &tracking),
             None => Ok(None),
         }
+    }
+
+    /// Returns the evidence that the server had when it was last asked.
+    ///
+    /// # Errors
+    /// git cannot be started.
+    pub fn notes_tips(&self) -> Result<NotesTips> {
+        let mut tips = NotesTips::default();
+        for notes in NotesRef::ALL {
+            if let Some(tip) = self.on_server(&notes.name())? {
+                tips.0.insert(notes, tip);
+            }
+        }
+        Ok(tips)
+    }
+
+    /// Returns the protected branches of the server with their tips.
+    ///
+    /// # Errors
+    /// git cannot be started.
+    pub fn protected_tips(&self) -> Result<Vec<(RefName, CommitId)>> {
+        let prefix = format!("refs/remotes/{}/", self.remote.name);
+        let listed = self.git.run(["for-each-ref", "--format=%(refname)", &prefix])?;
+        let mut tips = Vec::new();
+        for tracking in listed.lines() {
+            let branch = tracking.strip_prefix(&prefix).filter(|branch| *branch != "HEAD");
+            let name = branch.map(|branch| format!("refs/heads/{branch}"));
+            let Some(name) = name.and_then(|name| RefName::parse(name.as_bytes())) else {
+                continue;
+            };
+            if self.snapshot.policy.gates_for(name.as_bytes()).is_some()
+                && let Some(tip) = self.on_server(&name)?
+            {
+                tips.push((name, tip));
+            }
+        }
+        Ok(tips)
     }
 
     /// Returns the tip of a branch of the server.

@@ -7,6 +7,7 @@
 pub mod chain;
 pub mod changes;
 pub mod evidence;
+pub mod exceptions;
 pub mod notes_guard;
 pub mod notes_ref;
 pub mod parallel;
@@ -15,6 +16,7 @@ pub mod statements;
 
 use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, ErrorKind};
+use crate::id::CommitId;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::repo::ReadError;
@@ -41,6 +43,8 @@ pub struct Scene<'a, 't> {
     pub deadline: &'a Deadline,
     /// The time of the push.
     pub now: Timestamp,
+    /// The commit that rules and people were read from, once there is one on the server.
+    pub anchor: Option<CommitId>,
 }
 
 /// Why facts could not be collected: the push is at fault, or refgate cannot judge.
@@ -129,6 +133,7 @@ pub fn why(violation: &Violation) -> String {
         | Violation::Scan(_)
         | Violation::Tests(_)
         | Violation::Review(_)
-        | Violation::Checklist(_) => violation.code().into(),
+        | Violation::Checklist(_)
+        | Violation::Exception(_) => violation.code().into(),
     }
 }

@@ -305,7 +305,7 @@ impl SignedStatement {
     }
 
     fn signature_text(&self) -> String {
-        format!("{}{}", self.form.prefix(), STANDARD.encode(&self.signature))
+        signature_text(self.form, &self.signature)
     }
 }
 
@@ -384,15 +384,26 @@ impl Fields<'_> {
         if statement.until <= statement.at {
             return Err(malformed("until is not after at"));
         }
-        let form = [SignatureForm::Ssh, SignatureForm::OpenPgp]
-            .into_iter()
-            .find(|form| self.sig.starts_with(form.prefix()))
-            .ok_or_else(|| malformed("sig begins with neither ssh: nor pgp:"))?;
-        let encoded = self.sig.strip_prefix(form.prefix()).unwrap_or_default();
-        let signature = STANDARD.decode(encoded).map_err(|_| malformed("sig is not base64"))?;
+        let (form, signature) = signature(self.sig)?;
         let ref_name = self.r#ref.and_then(|name| RefName::parse(name.as_bytes()));
         Ok((SignedStatement { statement, form, signature }, ref_name))
     }
+}
+
+/// Writes a signature as trailers and notes carry it.
+pub(super) fn signature_text(form: SignatureForm, signature: &[u8]) -> String {
+    format!("{}{}", form.prefix(), STANDARD.encode(signature))
+}
+
+/// Reads a signature as trailers and notes carry it.
+pub(super) fn signature(text: &str) -> Result<(SignatureForm, Vec<u8>), ApprovalError> {
+    let form = [SignatureForm::Ssh, SignatureForm::OpenPgp]
+        .into_iter()
+        .find(|form| text.starts_with(form.prefix()))
+        .ok_or_else(|| malformed("sig begins with neither ssh: nor pgp:"))?;
+    let encoded = text.strip_prefix(form.prefix()).unwrap_or_default();
+    let signature = STANDARD.decode(encoded).map_err(|_| malformed("sig is not base64"))?;
+    Ok((form, signature))
 }
 
 fn roles(text: &str) -> Result<BTreeSet<ClaimedRole>, ApprovalError> {
@@ -406,7 +417,7 @@ fn roles(text: &str) -> Result<BTreeSet<ClaimedRole>, ApprovalError> {
 }
 
 /// Reads a time in the one spelling that payloads use: RFC 3339, UTC, whole seconds.
-fn time(name: &str, text: &str) -> Result<Timestamp, ApprovalError> {
+pub(super) fn time(name: &str, text: &str) -> Result<Timestamp, ApprovalError> {
     let time: Option<Timestamp> = text.parse().ok();
     time.filter(|time| time.to_string() == text && time.subsec_nanosecond() == 0)
         .ok_or_else(|| malformed(format!("{name} is no time like 2026-11-23T10:12:00Z")))
@@ -428,7 +439,7 @@ fn reason(decision: Decision, reason: Option<&str>) -> Result<Option<String>, Ap
 }
 
 /// Makes a name fit for a trailer: printable, and without the characters that separate fields.
-fn plain_name(name: &str) -> String {
+pub(super) fn plain_name(name: &str) -> String {
     name.chars()
         .filter(|c| !c.is_control() && !matches!(c, ';' | '<' | '>'))
         .collect::<String>()

@@ -97,6 +97,17 @@ pub fn open_items(template: &Template, document: &[u8], checklist: &Checklist) -
     open
 }
 
+/// Returns the required fields that a document does not fill in, held against what a
+/// template says in them; whether either has a checklist does not matter.
+#[must_use]
+pub fn unfilled(template: &[u8], document: &[u8], fields: &Checklist) -> Vec<OpenItem> {
+    let known = Page::read(template, fields).map(|page| Known::all(&page.homes));
+    match Page::read(document, fields) {
+        Ok(page) => fields::compare(&known.unwrap_or_default(), &page.homes, fields),
+        Err(unread) => unread.into_iter().map(OpenItem::from).collect(),
+    }
+}
+
 /// Returns the items of a template's section.
 fn wanted(section: &Section, checklist: &Checklist) -> Result<Vec<Wanted>, String> {
     if !section.unread.is_empty() {

@@ -120,6 +120,9 @@ pub struct Statement<'a> {
 /// One subject of a statement (in-toto ResourceDescriptor).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Subject {
+    /// Its name; decides nothing but for statements about a repository as a whole.
+    #[serde(default)]
+    pub name: Option<String>,
     /// Digests of the one thing that is spoken of.
     pub digest: DigestSet,
     /// What the signer says about the subject beside its digest.

@@ -103,6 +103,12 @@ impl Sha256 {
         Self(digest)
     }
 
+    /// Reads 64 hexadecimal digits in lower case.
+    #[must_use]
+    pub fn from_hex(hex: &str) -> Option<Self> {
+        sha256(hex)
+    }
+
     /// Returns the 64 hexadecimal digits.
     #[must_use]
     pub fn to_hex(self) -> String {

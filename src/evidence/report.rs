@@ -353,7 +353,11 @@ impl fmt::Display for Caveat {
 
 impl Location {
     /// Returns the place that a package is; a text that is no package URL is left out.
-    pub(super) fn package(purl: Option<&str>, name: &str, version: Option<&str>) -> Self {
+    pub(in crate::evidence) fn package(
+        purl: Option<&str>,
+        name: &str,
+        version: Option<&str>,
+    ) -> Self {
         let purl = purl.and_then(Purl::parse);
         Self::Package {
             purl: purl.map(|purl| excerpt::name(purl.as_str())),

@@ -69,6 +69,14 @@ pages! {
     "checklist-incomplete",
     "checklist-tag-unsigned",
     "checklist-tag-signer",
+    "exception-malformed",
+    "exception-revoked",
+    "exception-unapproved",
+    "exception-self-approved",
+    "exception-too-long",
+    "exception-expired",
+    "exception-unknown",
+    "exception-not-break-glass",
 }
 
 /// Pages about what is no violation and still has a message of its own.

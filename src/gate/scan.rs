@@ -1,31 +1,68 @@
 //! Gate scan: every commit was scanned, and nothing blocking was found.
 
+mod excepted;
+
 use std::collections::BTreeMap;
+
+use excepted::Exceptions;
 
 use super::current::{Current, Demands, Gap, current, gaps, stands};
 use crate::clock::Timestamp;
 use crate::evidence::attestation::CommitEvidence;
+use crate::evidence::exception::Known;
 use crate::evidence::kind::Kind;
 use crate::evidence::report::{Finding, Location};
 use crate::evidence::severity::{Rating, Severity};
 use crate::policy::{Policy, config};
+use crate::refname::RefName;
 use crate::report::text::Foreign;
 use crate::verdict::{Outcome, Rule};
-use crate::violation::{OpenFinding, ScanViolation};
+use crate::violation::{OpenFinding, ScanViolation, Violation};
 
 /// Findings that a violation lists; the rest is counted.
 const LISTED: usize = 200;
 
-/// Judges the scans of the commits that a ref update brings in.
+/// Judges the scans of the commits that a ref update brings in, as if there were no exceptions.
 #[must_use]
 pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> Outcome {
+    judge(policy, commits, None, now)
+}
+
+/// As [`evaluate`], with what is known about exceptions: what one in force covers on this ref
+/// does not block.
+#[must_use]
+pub fn evaluate_with(
+    policy: &Policy,
+    commits: &[CommitEvidence],
+    known: &Known,
+    ref_name: &RefName,
+    now: Timestamp,
+) -> Outcome {
+    judge(policy, commits, Some(Exceptions::new(known, ref_name)), now)
+}
+
+/// Says whether an exception could change the outcome: nothing replaces evidence that is not there.
+#[must_use]
+pub fn could_be_excepted(outcome: &Outcome) -> bool {
+    outcome
+        .violations
+        .iter()
+        .any(|violation| matches!(violation, Violation::Scan(ScanViolation::FindingOpen { .. })))
+}
+
+fn judge(
+    policy: &Policy,
+    commits: &[CommitEvidence],
+    mut exceptions: Option<Exceptions<'_>>,
+    now: Timestamp,
+) -> Outcome {
     let scan = &policy.config().scan;
     let kinds: Vec<String> = scan.require.iter().map(ToString::to_string).collect();
     let clause = format!("scan, {} for each commit", kinds.join(", "));
     let mut outcome = Outcome::of(Rule { clause, origins: vec![scan.require.origin.to_string()] });
     let demands = Demands::of_scans(policy, now);
     let mut found: Vec<(usize, &Kind, Gap)> = Vec::new();
-    let mut open: BTreeMap<OpenKey, OpenFinding> = BTreeMap::new();
+    let mut open = Findings::new();
     let mut unlisted = 0;
     for (at, evidence) in commits.iter().enumerate() {
         let current = current(evidence, &demands);
@@ -40,7 +77,7 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
             }
         }
         for current in current.iter().filter(|current| !matches!(current.kind, Kind::Tests(_))) {
-            unlisted += blocking(policy, current, evidence, &mut open);
+            unlisted += blocking(policy, current, evidence, exceptions.as_mut(), &mut open);
         }
     }
     let mut push =
@@ -82,8 +119,14 @@ pub fn evaluate(policy: &Policy, commits: &[CommitEvidence], now: Timestamp) -> 
         let block = scan.block.to_string();
         outcome.violations.push(ScanViolation::FindingOpen { findings, count, block }.into());
     }
+    if let Some(exceptions) = exceptions {
+        exceptions.report(policy, now, &mut outcome);
+    }
     outcome
 }
+
+/// Findings that block, or would.
+type Findings = BTreeMap<OpenKey, OpenFinding>;
 
 /// Worst first, then by place: what makes a finding the same across commits.
 type OpenKey = (std::cmp::Reverse<u8>, String, String, String, String);
@@ -94,7 +137,8 @@ fn blocking(
     policy: &Policy,
     current: &Current<'_>,
     evidence: &CommitEvidence,
-    open: &mut BTreeMap<OpenKey, OpenFinding>,
+    mut exceptions: Option<&mut Exceptions<'_>>,
+    open: &mut Findings,
 ) -> u64 {
     let scan = &policy.config().scan;
     let trusts_suppressions = *scan.suppressions == config::Suppressions::Trust;
@@ -111,7 +155,9 @@ fn blocking(
             kind.clone(),
             finding.fingerprint.clone(),
         );
-        let entry = open.entry(key).or_insert_with(|| OpenFinding {
+        let excepted = exceptions.as_mut().and_then(|exceptions| exceptions.of(finding));
+        let findings = excepted.unwrap_or(&mut *open);
+        let entry = findings.entry(key).or_insert_with(|| OpenFinding {
             severity: finding.rating.to_string(),
             class: finding.class.as_str().into(),
             rule: Foreign::from(&finding.rule),

@@ -133,6 +133,7 @@ impl Judge<'_> {
             limits: &self.repository.settings.limits,
             deadline: &self.deadline,
             now: self.now,
+            anchor: None,
         };
         let outcomes = match root {
             TrustRoot::Keys(keys) => match self.signed_by(&scene, new, keys) {

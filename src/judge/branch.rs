@@ -8,7 +8,7 @@ use crate::collect::chain::{self, Chain};
 use crate::collect::changes::Changes;
 use crate::collect::evidence::EvidenceReader;
 use crate::collect::notes_ref::NotesTips;
-use crate::collect::{Scene, Stop};
+use crate::collect::{Scene, Stop, exceptions};
 use crate::error::Result;
 use crate::evidence::attestation::CommitEvidence;
 use crate::gate::{review, scan, testing};
@@ -96,17 +96,22 @@ impl Judge<'_> {
         for gate in gates.iter() {
             let outcomes = match gate {
                 Gate::Scan | Gate::Tests => {
-                    self.evidence_gate(scene, gate, &range, &chain, tips, &mut evidence)
+                    self.evidence_gate(scene, &inner, gate, &range, &chain, tips, &mut evidence)
                 }
-                Gate::Review => self.review(
-                    scene,
-                    &inner,
-                    &chain,
-                    all.as_ref().unwrap_or(&range),
-                    tips,
-                    new,
-                    trust_ref,
-                ),
+                Gate::Review => self
+                    .review(
+                        scene,
+                        &inner,
+                        &chain,
+                        all.as_ref().unwrap_or(&range),
+                        tips,
+                        new,
+                        trust_ref,
+                    )
+                    .map(|(outcomes, changes_trust)| {
+                        named.changes_trust |= changes_trust;
+                        outcomes
+                    }),
                 Gate::Checklist => Ok(vec![no_checklist(config)]),
             };
             let outcomes = or_violation(outcomes, || format!("gate {gate} on {inner}"))?;
@@ -180,9 +185,11 @@ impl Judge<'_> {
         Ok(tips.into_iter().collect())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what the gates look at, no more")]
     fn evidence_gate(
         &self,
         scene: &Scene<'_, '_>,
+        name: &RefName,
         gate: Gate,
         range: &Range,
         chain: &Chain,
@@ -211,7 +218,8 @@ impl Judge<'_> {
                     ScanCommits::Every => all.clone(),
                     ScanCommits::Landing => all.iter().filter(is_landing).cloned().collect(),
                 };
-                scan::evaluate(scene.policy, &commits, self.now)
+                let tip = landings.last().copied();
+                scan_with_exceptions(scene, name, tip, &commits)?
             }
         };
         Ok(vec![outcome])
@@ -227,7 +235,7 @@ impl Judge<'_> {
         tips: &NotesTips,
         new: CommitId,
         trust_ref: &RefName,
-    ) -> Result<Vec<Outcome>, Stop> {
+    ) -> Result<(Vec<Outcome>, bool), Stop> {
         let changes = Changes::read(scene, name, chain, range, tips)?;
         let mut facts = changes.facts()?;
         let mut outcome = review::evaluate(scene.policy, &facts, self.now);
@@ -247,7 +255,7 @@ impl Judge<'_> {
         if name == trust_ref && changes_trust {
             outcomes.extend(self.void(scene, new, trust_ref)?);
         }
-        Ok(outcomes)
+        Ok((outcomes, changes_trust))
     }
 
     /// Refuses a push after which nothing could be judged any more.
@@ -265,6 +273,23 @@ impl Judge<'_> {
             }
             Err(Void::Error(error)) => Err(error.into()),
         }
+    }
+}
+
+/// Judges scans; exceptions are read only where a finding blocks.
+pub(super) fn scan_with_exceptions(
+    scene: &Scene<'_, '_>,
+    name: &RefName,
+    pushed: Option<CommitId>,
+    commits: &[CommitEvidence],
+) -> Result<Outcome, Stop> {
+    let outcome = scan::evaluate(scene.policy, commits, scene.now);
+    match pushed {
+        Some(pushed) if scan::could_be_excepted(&outcome) => {
+            let known = exceptions::read(scene, pushed)?;
+            Ok(scan::evaluate_with(scene.policy, commits, &known, name, scene.now))
+        }
+        Some(_) | None => Ok(outcome),
     }
 }
 

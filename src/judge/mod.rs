@@ -10,6 +10,7 @@
 
 mod bootstrap;
 mod branch;
+mod break_glass;
 mod names;
 mod tag;
 
@@ -28,6 +29,7 @@ use crate::refname::RefName;
 use crate::repo::fault::ObjectKind;
 use crate::repo::objects::{Incoming, Objects as _, Trusted};
 use crate::repo::view::View;
+use crate::report::text::Foreign;
 use crate::settings::Settings;
 use crate::snapshot::{Ask, Rules, Snapshot};
 use crate::verdict::{Outcome, Verdict, decide};
@@ -54,6 +56,27 @@ pub struct Circumstances {
     pub namespace: Option<Vec<u8>>,
     /// Whether the push comes from a shallow clone and lacks history that the server lacks too.
     pub shallow: bool,
+    /// The exceptions that the push names to break the glass, as they were sent.
+    pub break_glass: Vec<Foreign>,
+}
+
+/// The push option that names an exception to break the glass with.
+const BREAK_GLASS: &[u8] = b"refgate.break-glass=";
+
+/// The most exceptions that one push can name.
+const BREAK_GLASSES: usize = 8;
+
+impl Circumstances {
+    /// Returns the exceptions that push options name, the first few.
+    #[must_use]
+    pub fn break_glass(options: &[Vec<u8>]) -> Vec<Foreign> {
+        options
+            .iter()
+            .filter_map(|option| option.strip_prefix(BREAK_GLASS))
+            .take(BREAK_GLASSES)
+            .map(Foreign::from)
+            .collect()
+    }
 }
 
 /// Judges a push.
@@ -180,6 +203,7 @@ impl<'r> Judge<'r> {
             limits: &self.repository.settings.limits,
             deadline: &self.deadline,
             now: self.now,
+            anchor: CommitId::from_hex(snapshot.policy.source().commit_id.as_bytes()),
         };
         let mut tips: BTreeMap<Vec<u8>, NotesTips> = BTreeMap::new();
         for named in named.iter_mut().filter(|named| named.subject == Subject::Evidence) {
@@ -191,6 +215,7 @@ impl<'r> Judge<'r> {
             if let Subject::Branch(gates) = named.subject {
                 let tips = self.tips(&mut tips, &named.namespace)?;
                 self.branch(&scene, named, gates, tips, trust_ref)?;
+                self.break_glass(&scene, named, named.judgement.new)?;
                 if let (None, Some(new)) =
                     (named.judgement.violations().next(), named.judgement.new)
                 {
@@ -201,9 +226,12 @@ impl<'r> Judge<'r> {
         for named in named.iter_mut() {
             if let Subject::Tag(gates) = named.subject {
                 let tips = self.tips(&mut tips, &named.namespace)?;
-                self.tag(&scene, named, gates, tips, &landed, snapshot.template.as_deref())?;
+                let template = snapshot.template.as_deref();
+                let commit = self.tag(&scene, named, gates, tips, &landed, template)?;
+                self.break_glass(&scene, named, commit)?;
             }
         }
+        self.warn_of_idle_break_glass(named);
         Ok(())
     }
 

@@ -28,6 +28,8 @@ pub(super) struct Named {
     pub(super) namespace: Vec<u8>,
     /// What kind of guard applies.
     pub(super) subject: Subject,
+    /// Whether what lands changes trusted files.
+    pub(super) changes_trust: bool,
     /// What the client claims that the ref held.
     claimed_old: Option<ObjectId>,
     /// Where symbolic refs lead, if they lead elsewhere.
@@ -93,6 +95,7 @@ fn resolve_one(update: &RefUpdate, view: &View, circumstances: &Circumstances) -
             let shown = Foreign::from(bytes);
             let placeholder = RefName::placeholder();
             let mut named = Named {
+                changes_trust: false,
                 judgement: RefJudgement::new(placeholder.clone(), None, *new),
                 inner: placeholder,
                 namespace: Vec::new(),
@@ -114,6 +117,7 @@ fn resolve_one(update: &RefUpdate, view: &View, circumstances: &Circumstances) -
     let namespace = resolved.target.as_bytes().get(..namespace_len).unwrap_or_default().to_vec();
     let alias_of = (resolved.target != full).then(|| resolved.target.clone());
     let mut named = Named {
+        changes_trust: false,
         judgement: RefJudgement::new(sent.clone(), resolved.value, *new),
         subject: if inner.is_evidence() { Subject::Evidence } else { Subject::Unprotected },
         inner,

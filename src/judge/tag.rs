@@ -1,12 +1,13 @@
 //! Release tags.
 
+use super::branch::scan_with_exceptions;
 use super::names::Named;
 use super::{Judge, or_violation};
 use crate::collect::evidence::EvidenceReader;
 use crate::collect::notes_ref::NotesTips;
 use crate::collect::{Scene, Stop, release};
 use crate::error::Result;
-use crate::gate::{checklist, scan, testing};
+use crate::gate::{checklist, testing};
 use crate::id::{CommitId, ObjectId};
 use crate::policy::gates::{Gate, Gates};
 use crate::refname::RefName;
@@ -16,6 +17,7 @@ use crate::verdict::{Outcome, Rule};
 use crate::violation::{RefViolation, Violation};
 
 impl Judge<'_> {
+    /// Judges a release tag; returns the commit that it is of, if its gates could be asked.
     pub(super) fn tag(
         &self,
         scene: &Scene<'_, '_>,
@@ -24,7 +26,7 @@ impl Judge<'_> {
         tips: &NotesTips,
         landed: &[(RefName, Gates, CommitId)],
         template: Option<&[u8]>,
-    ) -> Result<()> {
+    ) -> Result<Option<ObjectId>> {
         let refusal = match (named.judgement.new, named.judgement.old) {
             (None, _) => Some(RefViolation::Deleted.into()),
             (Some(_), Some(_)) => Some(RefViolation::TagMoved.into()),
@@ -32,19 +34,22 @@ impl Judge<'_> {
         };
         if let Some(violation) = refusal {
             named.judgement.guards.push(Outcome::refusing([violation]));
-            return Ok(());
+            return Ok(None);
         }
-        let Some(new) = named.judgement.new else { return Ok(()) };
+        let Some(new) = named.judgement.new else { return Ok(None) };
         let inner = named.inner.clone();
         match self.gates_of_tag(scene, &named.namespace, &inner, new, gates, tips, landed, template)
         {
-            Ok(gates) => named.judgement.gates.extend(gates),
+            Ok((commit, gates)) => {
+                named.judgement.gates.extend(gates);
+                Ok(Some(commit.0))
+            }
             Err(stop) => {
                 let outcomes = or_violation(Err(stop), || format!("judging {inner}"))?;
                 named.judgement.guards.extend(outcomes);
+                Ok(None)
             }
         }
-        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "what the gates of a tag look at, no more")]
@@ -58,7 +63,7 @@ impl Judge<'_> {
         tips: &NotesTips,
         landed: &[(RefName, Gates, CommitId)],
         template: Option<&[u8]>,
-    ) -> Result<Vec<(Gate, Outcome)>, Stop> {
+    ) -> Result<(CommitId, Vec<(Gate, Outcome)>), Stop> {
         let (tag, commit) = release::read_tag(scene, name, new)?;
         let branch = self.branch_of(scene, namespace, commit, gates, landed)?;
         let mut outcomes = Vec::new();
@@ -75,7 +80,7 @@ impl Judge<'_> {
                         }
                     };
                     if gate == Gate::Scan {
-                        scan::evaluate(scene.policy, evidence, self.now)
+                        scan_with_exceptions(scene, name, Some(commit), evidence)?
                     } else {
                         testing::evaluate(scene.policy, evidence, self.now)
                     }
@@ -92,7 +97,7 @@ impl Judge<'_> {
             };
             outcomes.push((gate, outcome));
         }
-        Ok(outcomes)
+        Ok((commit, outcomes))
     }
 
     /// Returns a protected branch that was at the tagged commit, by what the server has or by what this push lands.

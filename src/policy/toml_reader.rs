@@ -240,6 +240,26 @@ impl<'t> Value<'t> {
         }
     }
 
+    /// Returns a day: `2026-11-23`, with or without quotes.
+    pub(crate) fn date(&self) -> Option<jiff::civil::Date> {
+        let text = match self.value {
+            DeValue::String(_) => self.string()?.to_owned(),
+            DeValue::Datetime(day) => day.to_string(),
+            DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => return self.not_a("a day such as 2026-11-23"),
+        };
+        let day = text.parse::<jiff::civil::Date>().ok();
+        let day = day.filter(|day| day.to_string() == text);
+        if day.is_none() {
+            let help = "write year, month and day, such as 2026-11-23";
+            self.wrong(format!("{} is no day of the calendar", quoted(&text)), help);
+        }
+        day
+    }
+
     /// Returns what a word stands for.
     pub(crate) fn word<T: Clone>(&self, words: &[(&'static str, T)]) -> Option<T> {
         let text = self.string()?;

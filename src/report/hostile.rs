@@ -34,6 +34,65 @@ fn foreign_text() -> impl Strategy<Value = String> {
     foreign_bytes().prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
+fn poison_exception(
+    found: &mut crate::violation::ExceptionViolation,
+    foreign: &Foreign,
+    text: &str,
+) {
+    use crate::evidence::exception::{Seen, SeenState};
+    use crate::violation::{ExceptionViolation, Lapsed};
+    let string = || text.to_owned();
+    let poison = |lapsed: &mut Lapsed| {
+        (lapsed.requested, lapsed.expires) = (string(), string());
+        for finding in &mut lapsed.findings {
+            finding.rule = foreign.clone();
+            finding.location = foreign.clone();
+            (finding.severity, finding.kind) = (string(), string());
+        }
+    };
+    let poison_seen = |seen: &mut Vec<Seen>| {
+        for (state, line) in
+            [(SeenState::Malformed(string()), 1), (SeenState::Refused(string()), usize::MAX)]
+        {
+            seen.push(Seen { who: foreign.clone(), line, state });
+        }
+    };
+    match found {
+        ExceptionViolation::Malformed { problems } => {
+            for problem in problems {
+                (problem.file, problem.message) = (string(), string());
+                problem.help = Some(string());
+            }
+        }
+        ExceptionViolation::Revoked { exception, on, because } => {
+            poison(exception);
+            *on = string();
+            *because = Some(foreign.clone());
+        }
+        ExceptionViolation::Unapproved { exception, seen, could }
+        | ExceptionViolation::SelfApproved { exception, seen, could } => {
+            poison(exception);
+            poison_seen(seen);
+            could.iter_mut().for_each(|person| person.name = string());
+        }
+        ExceptionViolation::TooLong { exception, latest, allowed, origin } => {
+            poison(exception);
+            (*latest, *allowed, *origin) = (string(), string(), string());
+        }
+        ExceptionViolation::Expired { exception, approvers, .. } => {
+            poison(exception);
+            for approver in approvers {
+                (approver.person.name, approver.at) = (string(), string());
+            }
+        }
+        ExceptionViolation::Unknown { named } => *named = foreign.clone(),
+        ExceptionViolation::NotBreakGlass { exception, refs } => {
+            poison(exception);
+            *refs = Some(vec![string(); 3]);
+        }
+    }
+}
+
 /// Puts foreign text into every place of a violation that can hold some.
 fn poisoned(violation: &Violation, bytes: &[u8], text: &str) -> Violation {
     use crate::violation::{
@@ -71,6 +130,7 @@ fn poisoned(violation: &Violation, bytes: &[u8], text: &str) -> Violation {
             | RefViolation::TagLightweight
             | RefViolation::TagTarget { .. } => {}
         },
+        Violation::Exception(found) => poison_exception(found, &foreign, text),
         Violation::Trust(found) => match found {
             TrustViolation::RootUnmet { wanted, found } => {
                 wanted.push(string());

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::block::{Block, Hint};
 use crate::error::{Error, ErrorKind};
 use crate::id::ObjectId;
-use crate::verdict::{Rule, Verdict};
+use crate::verdict::{Excepted, Rule, Verdict, Waived, Warning};
 use crate::violation::Violation;
 
 /// The version of this form. It changes when a field changes its meaning or goes away.
@@ -38,6 +38,11 @@ struct Ref<'a> {
     new: Option<String>,
     gates: Vec<Gate<'a>>,
     violations: Vec<Described<'a>>,
+    /// What a break-glass exception lets pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waived: Option<&'a Waived>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<&'a Warning>,
 }
 
 #[derive(Serialize)]
@@ -47,6 +52,8 @@ struct Gate<'a> {
     passed: bool,
     rule: &'a Rule,
     rests_on: &'a [crate::evidence::attestation::EvidenceId],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    excepted: &'a [Excepted],
 }
 
 #[derive(Serialize)]
@@ -103,9 +110,12 @@ fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> 
                         passed: outcome.violations.is_empty(),
                         rule: &outcome.rule,
                         rests_on: &outcome.rests_on,
+                        excepted: &outcome.excepted,
                     })
                     .collect(),
                 violations: described.collect(),
+                waived: judgement.waived.as_ref(),
+                warnings: judgement.all_warnings().collect(),
             }
         })
         .collect();

@@ -150,7 +150,7 @@ pub(super) mod samples {
         let scan = Outcome {
             rule: Rule { clause: "scan".into(), origins: vec!["meta/refgate.toml:3".into()] },
             violations: vec![open.into()],
-            rests_on: Vec::new(),
+            ..Outcome::default()
         };
         let guards =
             vec![Outcome::refusing([RefViolation::Deleted.into(), RefViolation::Replace.into()])];

@@ -6,6 +6,7 @@ pub mod github;
 pub mod json;
 pub mod junit;
 mod machine;
+mod notices;
 pub mod outlook;
 pub mod remote;
 pub mod sarif;

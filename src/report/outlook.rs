@@ -101,7 +101,8 @@ fn missing(
         | Violation::Ref(_)
         | Violation::Trust(_)
         | Violation::Notes(_)
-        | Violation::Checklist(_) => titles(judgement, verdict, violation),
+        | Violation::Checklist(_)
+        | Violation::Exception(_) => titles(judgement, verdict, violation),
     }
 }
 

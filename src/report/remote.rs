@@ -1,10 +1,11 @@
 //! The verdict as lines for the person who pushed.
 //!
-//! Accepting is silent. A refusal says everything at once: per ref in the order of
+//! Accepting is silent but for warnings. A refusal says everything at once: per ref in the order of
 //! the push, per gate in the order of the policy; the summary stands last, nearest to the prompt.
 
 use super::block::{Block, Hint, Level};
 use super::describe::{Context, describe, problem, raise_limit};
+use super::notices;
 use super::text::{Foreign, prose};
 use crate::error::{Error, ErrorKind};
 use crate::id::{ObjectId, SHORT_LEN};
@@ -35,7 +36,7 @@ impl Options {
     }
 }
 
-/// Writes the report of a verdict: nothing if the push is accepted.
+/// Writes the report of a verdict: nothing but warnings if the push is accepted.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> String {
     verdict_with(verdict, Options::default())
@@ -44,8 +45,9 @@ pub fn verdict(verdict: &Verdict) -> String {
 /// As [`verdict`], with more or less of it shown.
 #[must_use]
 pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
+    let warnings = notices::warnings(verdict);
     if verdict.is_accepted() {
-        return String::new();
+        return if warnings.is_empty() { String::new() } else { join(&warnings) };
     }
     let mut lines: Vec<String> = Vec::new();
     let (mut violations, mut refused_refs) = (0, 0);
@@ -64,6 +66,11 @@ pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
         let left_out = lines.len() - options.lines;
         lines.truncate(options.lines);
         lines.push(format!("... and {left_out} more lines (refgate check --all shows them)"));
+        lines.push(String::new());
+    }
+    let notices = [notices::excepted(verdict), warnings].concat();
+    if !notices.is_empty() {
+        lines.extend(notices);
         lines.push(String::new());
     }
     let refs = verdict.refs.len();
@@ -87,6 +94,13 @@ pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
 
 const EACH_REF_ALONE: &str = "this server judges each ref alone (update hook), so that \
     evidence and approvals count if they were pushed before, not along with the branch";
+
+/// Writes what does not block because of an exception; nothing if there is nothing.
+#[must_use]
+pub fn excepted(verdict: &Verdict) -> String {
+    let lines = notices::excepted(verdict);
+    if lines.is_empty() { String::new() } else { join(&lines) }
+}
 
 /// Returns the messages about one ref.
 #[must_use]

@@ -66,6 +66,11 @@ fn messages_of_gate_checklist() {
     snapshots_of("checklist");
 }
 
+#[test]
+fn messages_about_exceptions() {
+    snapshots_of("exception");
+}
+
 /// A new code needs a sample here, and with it a snapshot of its message.
 #[test]
 fn every_code_has_a_snapshot_and_every_snapshot_a_sample() {

@@ -5,6 +5,7 @@
 //! another meaning, and renamed only with a line in the changelog.
 
 mod checklist;
+mod exception;
 mod notes;
 mod ref_guard;
 mod review;
@@ -15,6 +16,7 @@ mod trust;
 use serde::Serialize;
 
 pub use checklist::{ChecklistViolation, OpenItem, OpenItemKind};
+pub use exception::{ExceptionViolation, Lapsed};
 pub use notes::{NoteProblem, NotesViolation};
 pub use ref_guard::RefViolation;
 pub use review::{Missing, Person, ReviewGap, ReviewViolation, Said, Standing, UnsignedCommit};
@@ -83,6 +85,8 @@ pub enum Violation {
     Review(ReviewViolation),
     /// Gate checklist.
     Checklist(ChecklistViolation),
+    /// Exceptions, whatever the gate.
+    Exception(ExceptionViolation),
 }
 
 impl Violation {
@@ -97,6 +101,7 @@ impl Violation {
             Self::Tests(violation) => violation.code(),
             Self::Review(violation) => violation.code(),
             Self::Checklist(violation) => violation.code(),
+            Self::Exception(violation) => violation.code(),
         }
     }
 
@@ -111,6 +116,7 @@ impl Violation {
             TestsViolation::CODES,
             ReviewViolation::CODES,
             ChecklistViolation::CODES,
+            ExceptionViolation::CODES,
         ]
         .concat()
     }
@@ -134,6 +140,7 @@ from_violations! {
     Tests(TestsViolation),
     Review(ReviewViolation),
     Checklist(ChecklistViolation),
+    Exception(ExceptionViolation),
 }
 
 #[cfg(test)]
@@ -149,7 +156,8 @@ mod tests {
             assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{code}");
             let gate = code.split('-').next().unwrap_or_default();
             assert!(
-                ["ref", "trust", "notes", "scan", "tests", "review", "checklist"].contains(&gate),
+                ["ref", "trust", "notes", "scan", "tests", "review", "checklist", "exception"]
+                    .contains(&gate),
                 "{code}"
             );
         }

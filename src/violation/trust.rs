@@ -43,3 +43,10 @@ impl From<&Diagnostic> for Problem {
         Self { file, line, message, help }
     }
 }
+
+impl From<Problem> for Diagnostic {
+    fn from(problem: Problem) -> Self {
+        let Problem { file, line, message, help } = problem;
+        Self { file, line, message, help }
+    }
+}

@@ -19,6 +19,7 @@ mod client_land;
 mod client_signing;
 mod collecting;
 mod corpus;
+mod exceptions;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod frugal;

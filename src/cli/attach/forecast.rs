@@ -88,7 +88,8 @@ impl Forecast {
                 | Violation::Trust(_)
                 | Violation::Notes(_)
                 | Violation::Review(_)
-                | Violation::Checklist(_) => {}
+                | Violation::Checklist(_)
+                | Violation::Exception(_) => {}
             }
         }
         warnings

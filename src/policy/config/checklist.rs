@@ -55,6 +55,13 @@ impl Checklist {
         }
     }
 
+    /// Returns what a document with nothing but these fields is held to.
+    #[must_use]
+    pub(crate) fn of_fields(fields: &[&str]) -> Self {
+        let fields = fields.iter().map(|field| String::from(*field)).collect();
+        Self { fields: Setting::built_in(fields), ..Self::built_in() }
+    }
+
     /// Returns the path of the document of a release, if the tag's short name gives one.
     #[must_use]
     pub fn document_of(&self, tag: &str) -> Option<TreePath> {

@@ -5,6 +5,7 @@
 //! values, each of which remembers where it was set.
 
 mod checklist;
+mod exceptions;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use super::structure::SectionNames;
 use crate::evidence::severity::Severity;
 
 pub use checklist::{Checklist, Placeholders, TreePath};
+pub use exceptions::{Day, Exceptions};
 
 /// The path of the file in the tree of the trust anchor.
 pub const FILE: &str = "meta/refgate.toml";
@@ -71,8 +73,8 @@ pub struct Config {
     pub review: Review,
     /// The checklist gate.
     pub checklist: Checklist,
-    /// The longest time that an exception may last.
-    pub exception_max_duration: Setting<Period>,
+    /// Exceptions.
+    pub exceptions: Exceptions,
     /// How many maintainers must approve a change of trusted files; at least 1.
     pub trust_threshold: Setting<u32>,
 }
@@ -266,7 +268,7 @@ impl Config {
             tests: Tests::built_in(),
             review: Review::built_in(),
             checklist: Checklist::built_in(),
-            exception_max_duration: Setting::built_in(Period::days(90)),
+            exceptions: Exceptions::built_in(),
             trust_threshold: Setting::built_in(2),
         }
     }

@@ -15,9 +15,9 @@ use crate::policy::toml_reader::{self, MAX_ELEMENTS, Table, Value};
 use crate::principal::PrincipalId;
 
 use super::{
-    Carry, Checklist, Config, Contributor, FILE, Incomplete, LevelSeverities, Origin, Placeholders,
-    Protect, Repository, Review, Scan, ScanCommits, Setting, Submodules, Suppressions, TestCommits,
-    Tests, TreePath, Unknown,
+    Carry, Checklist, Config, Contributor, Day, Exceptions, FILE, Incomplete, LevelSeverities,
+    Origin, Placeholders, Protect, Repository, Review, Scan, ScanCommits, Setting, Submodules,
+    Suppressions, TestCommits, Tests, TreePath, Unknown,
 };
 
 /// The most people that a threshold can ask for.
@@ -78,17 +78,7 @@ fn config(top: &mut Table<'_>) -> Option<Config> {
     top.table("tests", |table| tests(table, &mut config.tests));
     top.table("review", |table| review(table, &mut config.review));
     top.table("checklist", |table| checklist(table, &mut config.checklist));
-    top.table("exceptions", |table| {
-        set(table, "max-duration", &mut config.exception_max_duration, |value| {
-            let duration = period(value)?;
-            if duration > Period::days(365) {
-                value
-                    .wrong("an exception cannot last longer than a year", "write at most \"365d\"");
-                return None;
-            }
-            Some(duration)
-        });
-    });
+    top.table("exceptions", |table| exceptions(table, &mut config.exceptions));
     top.table("trust", |table| {
         set(table, "threshold", &mut config.trust_threshold, |value| value.number(1, MOST_PEOPLE));
     });
@@ -356,6 +346,45 @@ fn checklist(table: &mut Table<'_>, checklist: &mut Checklist) {
             }
         })?;
         Some(Placeholders::new(patterns))
+    });
+}
+
+fn exceptions(table: &mut Table<'_>, exceptions: &mut Exceptions) {
+    let at_most_a_year = |value: &Value<'_>| {
+        let duration = period(value)?;
+        if duration > Period::days(365) {
+            value.wrong("an exception cannot last longer than a year", "write at most \"365d\"");
+            return None;
+        }
+        Some(duration)
+    };
+    set(table, "max-duration", &mut exceptions.max_duration, at_most_a_year);
+    set(
+        table,
+        "break-glass-max-duration",
+        &mut exceptions.break_glass_max_duration,
+        at_most_a_year,
+    );
+    set(table, "answer-within", &mut exceptions.answer_within, |value| value.number(1, 30));
+    set(table, "weekend", &mut exceptions.weekend, |value| {
+        let days = BTreeSet::from_iter(value.any_list(7, |day| day.word(&Day::NAMES))?);
+        if days.len() == Day::NAMES.len() {
+            value.wrong("no day of the week is left to work on", "leave out at least one");
+            return None;
+        }
+        Some(days)
+    });
+    set(table, "holidays", &mut exceptions.holidays, |value| {
+        Some(BTreeSet::from_iter(value.any_list(MAX_ELEMENTS, Value::date)?))
+    });
+    set(table, "time-zone", &mut exceptions.time_zone, |value| {
+        let name = value.string()?;
+        if jiff::tz::db().get(name).is_err() {
+            let message = format!("{} is no time zone", quoted(name));
+            value.wrong(message, "name it as the IANA database does, such as \"Europe/Berlin\"");
+            return None;
+        }
+        Some(name.to_owned())
     });
 }
 

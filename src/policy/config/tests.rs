@@ -171,7 +171,7 @@ threshold = 3
             && !config.checklist.placeholders.match_text("tbd")
     );
     assert_eq!(
-        (config.exception_max_duration.to_string().as_str(), *config.trust_threshold),
+        (config.exceptions.max_duration.to_string().as_str(), *config.trust_threshold),
         ("365d", 3)
     );
     for commits in ["landing", "tip", "every"] {
@@ -282,6 +282,27 @@ fn what_a_key_cannot_mean_is_refused() {
         (
             "[exceptions]\nmax-duration = \"366d\"",
             "3: exceptions.max-duration: an exception cannot",
+        ),
+        (
+            "[exceptions]\nbreak-glass-max-duration = \"2y\"",
+            "3: exceptions.break-glass-max-duration: \"2y\" is not a length of time",
+        ),
+        ("[exceptions]\nanswer-within = 0", "3: exceptions.answer-within: \"0\" is out of bounds"),
+        (
+            "[exceptions]\nweekend = [\"caturday\"]",
+            "3: exceptions.weekend: \"caturday\" is not known",
+        ),
+        (
+            "[exceptions]\nweekend = [\"monday\", \"tuesday\", \"wednesday\", \"thursday\", \"friday\", \"saturday\", \"sunday\"]",
+            "3: exceptions.weekend: no day of the week is left",
+        ),
+        (
+            "[exceptions]\nholidays = [\"2026-02-30\"]",
+            "3: exceptions.holidays: \"2026-02-30\" is no day of the calendar",
+        ),
+        (
+            "[exceptions]\ntime-zone = \"Mars/Olympus\"",
+            "3: exceptions.time-zone: \"Mars/Olympus\" is no time zone",
         ),
         (
             "[checklist]\ntemplate = \"../x\"",

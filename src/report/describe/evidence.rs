@@ -169,7 +169,10 @@ fn finding(
     block.hints.push(say("then scan the new commits, attach that, and push again"));
     block
         .hints
-        .push(say("where that cannot be done now, Security Engineering decides on exceptions"));
+        .push(say("where that cannot be done now, ask Security Engineering for an exception:"));
+    let name = shell(&context.ref_name.to_string());
+    let command = format!("refgate exception new --from-check --ref {name}");
+    block.hints.push(run(command));
 }
 
 fn failed(suites: &[FailedSuite], context: &Context<'_>, block: &mut Block) {

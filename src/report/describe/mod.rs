@@ -4,6 +4,7 @@
 
 mod checklist;
 mod evidence;
+pub(in crate::report) mod exception;
 mod notes;
 mod ref_guard;
 mod review;
@@ -65,6 +66,7 @@ pub fn describe(violation: &Violation, context: &Context<'_>) -> Block {
         Violation::Tests(violation) => evidence::tests(violation, context, &mut block),
         Violation::Review(violation) => review::describe(violation, context, &mut block),
         Violation::Checklist(violation) => checklist::describe(violation, context, &mut block),
+        Violation::Exception(violation) => exception::describe(violation, context, &mut block),
     }
     block.labels.insert(0, ("gate", prose(clause(violation, context.rule), WHY_WIDTH)));
     if let Some(text) = context.trusted_text() {
@@ -87,6 +89,7 @@ pub fn clause<'a>(violation: &Violation, rule: &'a Rule) -> &'a str {
         | Violation::Tests(_)
         | Violation::Review(_)
         | Violation::Checklist(_) => "ref guard, always on",
+        Violation::Exception(_) => "break-glass, which the push asks for",
     }
 }
 

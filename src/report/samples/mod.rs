@@ -1,5 +1,6 @@
 //! Verdicts for tests of messages: every violation with facts as real pushes give them.
 
+mod exceptions;
 mod gates;
 mod guards;
 
@@ -30,6 +31,7 @@ pub(super) struct Sample {
 pub(super) fn all() -> Vec<Sample> {
     let mut all = guards::all();
     all.extend(gates::all());
+    all.extend(exceptions::all());
     all
 }
 
