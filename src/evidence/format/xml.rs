@@ -308,7 +308,7 @@ impl<'a> Events<'a> {
 /// Looks at bytes: all that is forbidden is ASCII but for two characters.
 fn forbidden(text: &str) -> Option<(usize, char)> {
     let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
-    let control = text.as_bytes().iter().position(|byte| is_control(byte));
+    let control = text.as_bytes().iter().position(is_control);
     let first =
         [control, text.find('\u{fffe}'), text.find('\u{ffff}')].into_iter().flatten().min()?;
     Some((first, text.get(first..)?.chars().next()?))
