@@ -170,6 +170,7 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
         limits: &limits,
         deadline: &deadline,
         now,
+        anchor: Some(anchor),
     };
     let read = |threads| -> Vec<CommitEvidence> {
         let reader = EvidenceReader::open(&scene, &tips).expect("notes");
