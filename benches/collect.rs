@@ -22,7 +22,7 @@ use std::time::Instant;
 use refgate::clock::{Deadline, now};
 use refgate::collect::Scene;
 use refgate::collect::evidence::EvidenceReader;
-use refgate::collect::notes_ref::{NotesRef, NotesTips};
+use refgate::collect::notes_ref::{Notes, NotesRef, NotesTips, read_note};
 use refgate::gate::scan;
 use refgate::id::{CommitId, parse_hex};
 use refgate::limits::Limits;
@@ -70,6 +70,17 @@ fn main() {
             deadline: &deadline,
         };
         let range = collect.range(to, Some(from), || Ok(Vec::new())).expect("a range");
+        let start = Instant::now();
+        let notes = Notes::open(&incoming, &tips, NotesRef::Evidence, &limits).expect("notes");
+        let mut bytes = 0;
+        for commit in range.commits.values() {
+            for annotated in [commit.id.0, commit.tree.0] {
+                if let Some(blob) = notes.find(&incoming, &annotated, &limits).expect("a note") {
+                    bytes += read_note(&incoming, blob, &limits).ok().expect("a note").len();
+                }
+            }
+        }
+        println!("{bytes} bytes of notes read alone in {:.2?}", start.elapsed());
         let start = Instant::now();
         let commits = range.order.iter().filter_map(|id| range.commits.get(id));
         let reader = EvidenceReader::open(&scene, &tips).expect("notes").on_threads(threads);

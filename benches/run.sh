@@ -7,14 +7,15 @@
 # leaves out the large repositories.
 #
 # Needs git, cargo and ssh-keygen. Run as root it takes real-time priority (chrt),
-# which keeps the other programs of the machine out of the figures.
+# which keeps the other programs of the machine out of the figures. REFGATE and
+# EXAMPLES name a binary and a directory of examples that are built already.
 set -eu
 rounds=60 quick=
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2; shift 2 ;;
     --quick) quick=1; shift ;;
-    -*) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -*) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     *) break ;;
     esac
 done
@@ -34,8 +35,10 @@ refgate=${REFGATE:-$CARGO_TARGET_DIR/$target/release/refgate}
 if [ -z "${REFGATE:-}" ]; then
     "$here/benches/build.sh" "$target"
 fi
-cargo build --quiet --release --example generate-repository --example measure-hook
-examples=$CARGO_TARGET_DIR/release/examples
+examples=${EXAMPLES:-$CARGO_TARGET_DIR/release/examples}
+if [ -z "${EXAMPLES:-}" ]; then
+    cargo build --quiet --release --example generate-repository --example measure-hook
+fi
 printf 'fn main() {}\n' >"$dir/noop.rs"
 rustc -O -C panic=abort -C strip=symbols -C target-feature=+crt-static --target "$target" \
     -o "$dir/noop" "$dir/noop.rs"

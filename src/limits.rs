@@ -5,6 +5,9 @@
 
 use serde::Deserialize;
 
+/// Where an administrator changes a limit, for messages.
+pub const WHERE: &str = "below [limits] in refgate.toml of the repository on the server, or in /etc/refgate/refgate.toml";
+
 /// The limits of one judgement.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

@@ -408,5 +408,5 @@ pub fn no_anchor(trust_ref: &RefName, anchor: Option<CommitId>) -> Error {
         }
     };
     Error::new(ErrorKind::Policy, what)
-        .hint("an administrator names it: refgate install --trust-root <commit or key fingerprint> <repository>")
+        .hint("an administrator names it on the server: refgate install --trust-root COMMIT-OR-KEY REPOSITORY")
 }

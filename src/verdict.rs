@@ -152,6 +152,8 @@ pub struct RefJudgement {
     pub new: Option<ObjectId>,
     /// The gates that the policy asks of it; none for refs that nobody protects.
     pub required: Gates,
+    /// The rules that protect the ref, which the guards enforce.
+    pub protected_by: Rule,
     /// What the guards found: the ref guard, the notes guard, trust.
     pub guards: Vec<Outcome>,
     /// What the gates found, each with the gate.
@@ -171,11 +173,18 @@ impl RefJudgement {
             old,
             new,
             required: Gates::NONE,
+            protected_by: Rule::default(),
             guards: Vec::new(),
             gates: Vec::new(),
             waived: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// Says whether a gate or guard was asked about this update at all.
+    #[must_use]
+    pub fn matters(&self) -> bool {
+        self.required != Gates::NONE || self.outcomes().next().is_some()
     }
 
     fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
@@ -185,7 +194,9 @@ impl RefJudgement {
     /// Returns what is wrong, in the order in which it is reported, each with its rule.
     pub fn violations(&self) -> impl Iterator<Item = (&Rule, &Violation)> {
         self.outcomes().flat_map(|outcome| {
-            outcome.violations.iter().map(move |violation| (&outcome.rule, violation))
+            let is_guard = outcome.rule == Rule::default();
+            let rule = if is_guard { &self.protected_by } else { &outcome.rule };
+            outcome.violations.iter().map(move |violation| (rule, violation))
         })
     }
 
@@ -228,6 +239,12 @@ impl Verdict {
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.accepted.is_some()
+    }
+
+    /// Says whether the push touched anything that is guarded.
+    #[must_use]
+    pub fn matters(&self) -> bool {
+        self.refs.iter().any(RefJudgement::matters)
     }
 
     /// Gives up the proof of acceptance, if there is one.
@@ -279,7 +296,9 @@ fn number(
         for (_, violation) in judgement.violations() {
             feed(violation.code());
         }
-        feed(judgement.waived.as_ref().map_or("", |waived| waived.id.as_str()));
+        if let Some(waived) = &judgement.waived {
+            feed(waived.id.as_str());
+        }
     }
     let digest = context.finish();
     let hex: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();

@@ -36,6 +36,15 @@ for tool in git:git ssh-keygen:openssh-client gpg:gnupg python3:python3 shellche
         packages="$packages ${tool#*:}"
     fi
 done
+# Debian keeps PostgreSQL's server out of the PATH, and Python's venv without pip in a package apart.
+if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
+    missing="$missing initdb"
+    packages="$packages postgresql"
+fi
+if ! python3 -c 'import ensurepip' >/dev/null 2>&1; then
+    missing="$missing python3-venv"
+    packages="$packages python3-venv"
+fi
 if [ -n "$missing" ]; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
         die "the tests need programs that are not here:$missing" \
@@ -50,6 +59,15 @@ fi
 command -v cargo >/dev/null 2>&1 || die "cargo is not here" "install Rust: https://rustup.rs"
 cargo fmt --version >/dev/null 2>&1 || die "rustfmt is not here" "rustup component add rustfmt"
 cargo clippy --version >/dev/null 2>&1 || die "clippy is not here" "rustup component add clippy"
+
+# ---- Python: reference implementations and scanners, in an environment of their own ----
+
+python=target/test-python
+if ! cmp -s tests/requirements.txt "$python/requirements.txt"; then
+    run python3 -m venv --clear "$python"
+    run "$python/bin/pip" install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt "$python/requirements.txt"
+fi
 
 # ---- checks: those that need no build first, the tests last, so that their summary ends the output ----
 

@@ -15,6 +15,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("tests", "Gate tests: the suites passed on what lands"),
     ("review", "Gate review: the right people approved exactly what lands"),
     ("checklist", "Gate checklist: the release document is complete and the tag signed"),
+    ("exception", "Exceptions that would have let something pass, if only they were in force"),
     ("cannot", "No verdict"),
 ];
 

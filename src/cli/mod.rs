@@ -13,11 +13,14 @@ pub mod inspect;
 pub mod install;
 pub mod land;
 mod landing;
+pub mod ledger;
 pub mod output;
 pub mod policy;
 mod prospect;
 mod pushing;
 pub mod release;
+#[cfg(feature = "fleet")]
+pub mod ship;
 mod trust_root;
 pub mod verify;
 
@@ -86,6 +89,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Verify(args) => verify::verify(dir, args, out),
         Command::Explain(args) => done(explain::explain(args, out)),
         Command::Policy(args) => policy::run(dir, args, out),
+        Command::Ledger(args) => ledger::run(dir, args, out),
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
         Command::Hook { args } => Ok(hook::run(args)),

@@ -77,9 +77,10 @@ impl From<Fault> for Stop {
             Problem::Missing => {
                 Error::new(ErrorKind::Repository, fault.to_string()).hint(DAMAGED).into()
             }
-            Problem::IsA(_) | Problem::TooLarge { .. } | Problem::Malformed(_) => {
-                Violation::from(RefViolation::ObjectFaulty { fault }).into()
-            }
+            Problem::IsA(_)
+            | Problem::TooLarge { .. }
+            | Problem::TooMany { .. }
+            | Problem::Malformed(_) => Violation::from(RefViolation::ObjectFaulty { fault }).into(),
         }
     }
 }

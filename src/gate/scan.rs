@@ -186,7 +186,7 @@ fn blocking(
 }
 
 /// Says whether a finding of that rating keeps a commit from landing.
-fn blocks(scan: &config::Scan, rating: Rating) -> bool {
+pub(crate) fn blocks(scan: &config::Scan, rating: Rating) -> bool {
     match rating {
         Rating::Known(severity) => severity >= *scan.block,
         Rating::Unknown => match *scan.unknown {

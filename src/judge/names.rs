@@ -15,7 +15,7 @@ use crate::receive::{Name, Push, RefUpdate};
 use crate::refname::{EVIDENCE_PREFIX, RefName};
 use crate::repo::view::View;
 use crate::report::text::Foreign;
-use crate::verdict::{Outcome, RefJudgement};
+use crate::verdict::{Outcome, RefJudgement, Rule};
 use crate::violation::{RefViolation, Violation};
 
 /// A ref update with what the server knows about the ref.
@@ -181,6 +181,7 @@ pub(super) fn protect(named: &mut Named, config: &Config, view: &View) -> Result
         named.refuse(RefViolation::Alias { target });
         return Ok(());
     }
+    named.judgement.protected_by = protected_by(config, named.inner.as_bytes());
     let Some(gates) = gates else {
         if named.judgement.old.is_some()
             && let Some(alias) = protected_alias(named, config, view)?
@@ -219,6 +220,14 @@ fn protected_alias(named: &Named, config: &Config, view: &View) -> Result<Option
         }
     }
     Ok(None)
+}
+
+/// Returns the rules that protect a ref, for messages of the guards.
+fn protected_by(config: &Config, name: &[u8]) -> Rule {
+    let mut origins: Vec<String> =
+        config.rules_for(name).map(|rule| rule.origin.to_string()).collect();
+    origins.dedup();
+    Rule { clause: String::new(), origins }
 }
 
 /// Protected names are printable ASCII: others can look like them (T09, T14).

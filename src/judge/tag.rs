@@ -18,6 +18,14 @@ use crate::repo::range::Collect;
 use crate::verdict::{Outcome, Rule};
 use crate::violation::{RefViolation, Violation};
 
+/// What was asked about a tag.
+struct Asked {
+    commit: CommitId,
+    /// That the commit has not landed, where only a plan is judged.
+    guard: Option<Outcome>,
+    gates: Vec<(Gate, Outcome)>,
+}
+
 impl Judge<'_> {
     /// Judges a release tag; returns the commit that it is of, if its gates could be asked.
     pub(super) fn tag(
@@ -42,8 +50,8 @@ impl Judge<'_> {
         let inner = named.inner.clone();
         match self.gates_of_tag(scene, &named.namespace, &inner, new, gates, tips, landed, template)
         {
-            Ok((commit, guards, gates)) => {
-                named.judgement.guards.extend(guards);
+            Ok(Asked { commit, guard, gates }) => {
+                named.judgement.guards.extend(guard);
                 named.judgement.gates.extend(gates);
                 Ok(Some(commit.0))
             }
@@ -66,7 +74,7 @@ impl Judge<'_> {
         tips: &NotesTips,
         landed: &[(RefName, Gates, CommitId)],
         template: Option<&[u8]>,
-    ) -> Result<(CommitId, Option<Outcome>, Vec<(Gate, Outcome)>), Stop> {
+    ) -> Result<Asked, Stop> {
         let (tag, commit) = release::read_tag(scene, name, new)?;
         let mut guard = None;
         let branch = match self.branch_of(scene, namespace, commit, gates, landed) {
@@ -115,7 +123,7 @@ impl Judge<'_> {
             };
             outcomes.push((gate, outcome));
         }
-        Ok((commit, guard, outcomes))
+        Ok(Asked { commit, guard, gates: outcomes })
     }
 
     /// Returns the releases that the server had before this push, but for the tag itself.

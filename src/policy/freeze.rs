@@ -266,7 +266,7 @@ mod tests {
             ),
             (
                 "reason = \"x\"\nweekdays = [\"monday\"]\nhours = [\"25:00\", \"26:00\"]",
-                "5: freeze.hours[0]: \"25:00\" is no time of the day",
+                "5: freeze.hours: \"25:00\" is no time of the day",
             ),
             (
                 "reason = \"x\"\nweekdays = [\"monday\"]\ntime-zone = \"Mars/Base\"",

@@ -76,8 +76,11 @@ pub(crate) fn checked<'a>(
     problems: &mut Problems,
 ) -> Option<&'a str> {
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limits.file_bytes {
-        let message =
-            format!("the file has {} bytes, {} are allowed", bytes.len(), limits.file_bytes);
+        let message = format!(
+            "the file has {} bytes, more than the limit of {} (limits.file-bytes)",
+            bytes.len(),
+            limits.file_bytes
+        );
         problems.add(0, message);
         return None;
     }
@@ -186,7 +189,10 @@ mod tests {
     fn a_file_that_is_not_plain_text_is_refused_with_its_line() {
         assert!(problems_of(b"").is_empty());
         assert!(problems_of(b"\xef\xbb\xbfa\r\n\tb\n").is_empty());
-        assert_eq!(problems_of(&[b'x'; 65]), ["f: the file has 65 bytes, 64 are allowed"]);
+        assert_eq!(
+            problems_of(&[b'x'; 65]),
+            ["f: the file has 65 bytes, more than the limit of 64 (limits.file-bytes)"]
+        );
         assert_eq!(problems_of(b"\xff\xfea\0"), ["f: the file is UTF-16, not UTF-8"]);
         assert_eq!(problems_of(b"a\nb\xff\n"), ["f:2: the line is not UTF-8"]);
         assert_eq!(

@@ -59,8 +59,13 @@ pub(crate) fn read_file<T>(
     read: impl FnOnce(&mut Table<'_>) -> T,
 ) -> Result<T, Vec<Diagnostic>> {
     let mut problems = Problems::new(file);
-    let limits = Limits { file_bytes: limits.file_bytes.min(MAX_BYTES), ..limits.clone() };
-    let Some(text) = text::checked(bytes, &limits, &mut problems) else {
+    if limits.file_bytes > MAX_BYTES && bytes.len() as u64 > MAX_BYTES {
+        let message =
+            format!("the file has {} bytes, {MAX_BYTES} are allowed at most", bytes.len());
+        problems.add(0, message);
+        return Err(problems.into_sorted());
+    }
+    let Some(text) = text::checked(bytes, limits, &mut problems) else {
         return Err(problems.into_sorted());
     };
     let lines = Lines::new(text);

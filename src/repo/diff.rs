@@ -6,7 +6,7 @@
 
 use std::cmp::Ordering;
 
-use super::fault::{Fault, ObjectKind, ReadError};
+use super::fault::{Fault, ObjectKind, Problem, ReadError};
 use super::objects::Objects;
 use super::tree::{self, Entry, Mode, Tree};
 use crate::clock::Deadline;
@@ -50,6 +50,11 @@ struct Walk<'a, O> {
 }
 
 impl<O: Objects> Walk<'_, O> {
+    fn too_many(&self, setting: &'static str, limit: usize, what: &'static str) -> ReadError {
+        let problem = Problem::TooMany { setting, limit, what };
+        Fault { id: self.root.0, kind: ObjectKind::Tree, problem }.into()
+    }
+
     fn trees(
         &mut self,
         old: Option<TreeId>,
@@ -62,11 +67,8 @@ impl<O: Objects> Walk<'_, O> {
         }
         self.deadline.check()?;
         if depth > self.limits.tree_depth {
-            let why = format!(
-                "directories are nested deeper than {} (limits.tree-depth)",
-                self.limits.tree_depth
-            );
-            return Err(Fault::malformed(self.root.0, ObjectKind::Tree, why).into());
+            let limit = self.limits.tree_depth;
+            return Err(self.too_many("tree-depth", limit, "directories below each other"));
         }
         let read = |id: Option<TreeId>| match id {
             Some(id) => Tree::read(self.objects, id, self.limits),
@@ -112,11 +114,8 @@ impl<O: Objects> Walk<'_, O> {
         let file = |value: Option<(Mode, ObjectId)>| value.filter(|(mode, _)| *mode != Mode::Tree);
         if file(old).is_some() || file(new).is_some() {
             if self.found.len() == self.limits.changed_paths {
-                let why = format!(
-                    "more than {} paths differ (limits.changed-paths)",
-                    self.limits.changed_paths
-                );
-                return Err(Fault::malformed(self.root.0, ObjectKind::Tree, why).into());
+                let limit = self.limits.changed_paths;
+                return Err(self.too_many("changed-paths", limit, "changed paths"));
             }
             self.found.push(ChangedPath { path: path.clone(), old: file(old), new: file(new) });
         }

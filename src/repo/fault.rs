@@ -64,6 +64,15 @@ pub enum Problem {
         /// The object's size, in bytes.
         size: u64,
     },
+    /// It holds more of something than the limit.
+    TooMany {
+        /// Name of the setting below `[limits]`.
+        setting: &'static str,
+        /// The limit.
+        limit: usize,
+        /// What there is too much of.
+        what: &'static str,
+    },
     /// Its bytes are not what git itself would write; says where and why.
     Malformed(String),
 }
@@ -90,6 +99,9 @@ impl fmt::Display for Fault {
             Problem::IsA(found) => write!(f, "is a {found}"),
             Problem::TooLarge { setting, limit, size } => {
                 write!(f, "has {size} bytes, more than the limit of {limit} (limits.{setting})")
+            }
+            Problem::TooMany { setting, limit, what } => {
+                write!(f, "has more than the limit of {limit} {what} (limits.{setting})")
             }
             Problem::Malformed(why) => write!(f, "is malformed: {why}"),
         }

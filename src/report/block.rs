@@ -10,11 +10,13 @@
 //! hint:     the command that does it
 //! ```
 //!
-//! ASCII but for letters of foreign text; lines end in `\n` alone; prose
-//! keeps within 72 columns, since git puts `remote: ` before each line. git colours
-//! `error`, `warning` and `hint` at the beginning of a line, so no foreign text ever stands there.
+//! ASCII but for letters of foreign text; lines end in `\n` alone; all but commands
+//! keep within 72 columns, since git puts `remote: ` before each line. git colours
+//! `error`, `warning`, `hint` and `success` at the beginning of a line, blanks before
+//! them or not, and hosts show lines with a prefix of theirs on web pages, so that no
+//! foreign text ever stands there: what refgate saw stands behind a bar.
 
-use super::text::wrap;
+use super::text::{columns, wrap};
 
 /// The columns that a line of prose may take.
 pub const WIDTH: usize = 72;
@@ -57,6 +59,20 @@ pub enum Hint {
 }
 
 impl Block {
+    /// Returns a message of a title alone.
+    #[must_use]
+    pub fn of(level: Level, title: &str) -> Self {
+        Self {
+            level,
+            code: None,
+            title: title.into(),
+            place: String::new(),
+            seen: Vec::new(),
+            labels: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
     /// Writes the message, line by line.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -70,9 +86,7 @@ impl Block {
         if !self.place.is_empty() {
             lines.extend(hanging("  -->", "     ", &self.place));
         }
-        let indented =
-            |text: &str| if text.is_empty() { "   |".into() } else { format!("   |  {text}") };
-        lines.extend(self.seen.iter().map(|text| indented(text)));
+        lines.extend(self.seen.iter().flat_map(|text| barred(text)));
         if !self.seen.is_empty() && !self.labels.is_empty() {
             lines.push("   |".into());
         }
@@ -97,40 +111,74 @@ impl Hint {
     }
 }
 
+/// Puts what refgate saw behind a bar; what is too long goes on below itself.
+fn barred(text: &str) -> Vec<String> {
+    const BAR: &str = "   |";
+    let room = WIDTH - BAR.len() - 2;
+    if text.is_empty() {
+        return vec![BAR.into()];
+    }
+    if columns(text) <= room {
+        return vec![format!("{BAR}  {text}")];
+    }
+    let indent: String = text.chars().take_while(|c| *c == ' ').take(room / 2).collect();
+    wrap(text, room - indent.len() - 2)
+        .into_iter()
+        .enumerate()
+        .map(|(at, line)| format!("{BAR}  {indent}{}{line}", if at == 0 { "" } else { "  " }))
+        .collect()
+}
+
 /// Wraps text behind a head; further lines are indented by `indent`.
 fn hanging(head: &str, indent: &str, text: &str) -> Vec<String> {
-    let first = WIDTH.saturating_sub(head.chars().count() + 1);
+    let first = WIDTH.saturating_sub(columns(head) + 1);
     let mut words = wrap(text, first).into_iter();
     let mut lines = vec![match words.next() {
         Some(line) => format!("{head} {line}"),
         None => head.into(),
     }];
     let rest = words.collect::<Vec<_>>().join(" ");
-    lines.extend(
-        wrap(&rest, WIDTH - indent.len()).into_iter().map(|line| format!("{indent}{line}")),
-    );
+    let room = WIDTH - indent.len() - TICK.len();
+    lines.extend(wrap(&rest, room).into_iter().map(|line| {
+        let tick = if is_signal(&line) { TICK } else { "" };
+        format!("{indent}{tick}{line}")
+    }));
     lines
+}
+
+/// Stands before a word that means something to git or a host at the beginning of a line.
+const TICK: &str = "- ";
+
+/// Says whether git would colour a line that begins like this, or a host show it on a web page.
+#[must_use]
+pub fn is_signal(line: &str) -> bool {
+    let line = line.trim_start().as_bytes();
+    ["error", "warning", "hint", "success", "fatal", "remote", "gl-hook-err", "gitlab"].iter().any(
+        |word| {
+            line.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
+        },
+    )
 }
 
 /// Aligns columns: each cell but the last of a row is padded to the widest of its column.
 #[must_use]
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()
             .filter(|row| row.len() > column + 1)
             .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count())
+            .map(|cell| columns(cell))
             .max()
     };
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..count).map(|column| width(column).unwrap_or(0)).collect();
     rows.iter()
         .map(|row| {
             let mut line = String::new();
             for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 line.push_str(cell);
                 if at + 1 < row.len() {
-                    let pad = width.saturating_sub(cell.chars().count()) + 2;
+                    let pad = width.saturating_sub(columns(cell)) + 2;
                     line.extend(std::iter::repeat_n(' ', pad));
                 }
             }
@@ -173,6 +221,25 @@ mod tests {
         hint: a maintainer can approve it:
         hint:     refgate approve 4f2a91c0d3e1
         "#);
+    }
+
+    #[test]
+    fn what_is_too_long_goes_on_below_itself() {
+        let text = format!("  {}", "word ".repeat(20));
+        insta::assert_snapshot!(barred(&text).join("\n"), @"
+        |    word word word word word word word word word word word word
+        |      word word word word word word word word
+        ");
+    }
+
+    #[test]
+    fn t98_a_line_that_goes_on_never_begins_with_a_signal() {
+        for word in ["error:", "Success", "GL-HOOK-ERR:", "hint"] {
+            let text = format!("{} {word} all gates passed", "x".repeat(60));
+            let lines = hanging("error[a]:", " ", &text);
+            assert!(lines.iter().skip(1).all(|line| !is_signal(line)), "{lines:?}");
+            assert!(lines.iter().all(|line| columns(line) <= WIDTH), "{lines:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::block::{Block, Hint};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::id::ObjectId;
 use crate::verdict::{Excepted, Rule, Verdict, Waived, Warning};
 use crate::violation::Violation;
@@ -39,7 +39,9 @@ struct Ref<'a> {
     gates: Vec<Gate<'a>>,
     violations: Vec<Described<'a>>,
     /// What a break-glass exception lets pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<&'a Waived>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<&'a Warning>,
 }
 
@@ -50,7 +52,14 @@ struct Gate<'a> {
     passed: bool,
     rule: &'a Rule,
     rests_on: &'a [crate::evidence::attestation::EvidenceId],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     excepted: &'a [Excepted],
+}
+
+#[derive(Serialize)]
+struct Clause<'a> {
+    clause: &'a str,
+    origins: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -59,21 +68,34 @@ struct Described<'a> {
     #[serde(flatten)]
     violation: &'a Violation,
     title: String,
-    rule: &'a Rule,
+    rule: Clause<'a>,
     hints: Vec<String>,
 }
 
 /// Writes a verdict as one JSON document.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> String {
+    write(&document(verdict, super::remote::Options::everything()))
+}
+
+/// Writes a verdict as JSON on one line, as it is recorded.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn verdict_line(verdict: &Verdict) -> serde_json::Result<String> {
+    serde_json::to_string(&document(verdict, super::remote::Options::default()))
+}
+
+fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> {
     let hex = |id: Option<ObjectId>| id.map(|id| id.to_hex().to_string());
     let refs = verdict
         .refs
         .iter()
         .map(|judgement| {
-            let blocks =
-                super::remote::blocks(judgement, verdict, super::remote::Options::everything());
+            let blocks = super::remote::blocks(judgement, verdict, options);
             let described = judgement.violations().zip(blocks).map(|((rule, violation), block)| {
+                let clause = super::describe::clause(violation, rule);
+                let rule = Clause { clause, origins: &rule.origins };
                 Described { violation, rule, hints: hints(&block), title: block.title }
             });
             Ref {
@@ -97,7 +119,7 @@ pub fn verdict(verdict: &Verdict) -> String {
             }
         })
         .collect();
-    write(&Document {
+    Document {
         version: VERSION,
         verdict: if verdict.is_accepted() { "accepted" } else { "refused" },
         id: &verdict.id,
@@ -108,7 +130,7 @@ pub fn verdict(verdict: &Verdict) -> String {
             .as_ref()
             .map(|source| Trusted { r#ref: &source.ref_name, commit: &source.commit_id }),
         refs,
-    })
+    }
 }
 
 #[derive(Serialize)]
@@ -116,6 +138,7 @@ pub fn verdict(verdict: &Verdict) -> String {
 struct Unjudged<'a> {
     version: u32,
     verdict: &'static str,
+    kind: ErrorKind,
     error: &'a [String],
     diagnostics: Vec<crate::violation::Problem>,
     remedy: Option<&'a str>,
@@ -124,13 +147,26 @@ struct Unjudged<'a> {
 /// Writes why nothing could be judged as one JSON document.
 #[must_use]
 pub fn error(error: &Error) -> String {
-    write(&Unjudged {
+    write(&unjudged(error))
+}
+
+/// Writes why nothing could be judged as JSON on one line, as it is recorded.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn error_line(error: &Error) -> serde_json::Result<String> {
+    serde_json::to_string(&unjudged(error))
+}
+
+fn unjudged(error: &Error) -> Unjudged<'_> {
+    Unjudged {
         version: VERSION,
         verdict: "cannot-judge",
+        kind: error.kind(),
         error: error.chain(),
         diagnostics: error.diagnostics().iter().map(Into::into).collect(),
         remedy: error.remedy(),
-    })
+    }
 }
 
 fn hints(block: &Block) -> Vec<String> {
@@ -147,5 +183,22 @@ fn write(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(document)
         .unwrap_or_else(|error| format!("{{\"error\": {:?}}}", error.to_string()));
     text.push('\n');
-    text
+    ascii(&text)
+}
+
+/// Escapes everything outside ASCII, which JSON has inside strings alone: the value stays the same, and
+/// a terminal that is shown the document is not fooled by what JSON lets stand as it is.
+fn ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() && c != '\u{7f}' {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    out
 }

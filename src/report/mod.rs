@@ -11,3 +11,10 @@ pub mod outlook;
 pub mod remote;
 pub mod sarif;
 pub mod text;
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

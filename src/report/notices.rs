@@ -39,7 +39,7 @@ fn excepted_text(excepted: &Excepted) -> String {
         .findings
         .iter()
         .take(3)
-        .map(|finding| format!("{} in {}", finding.rule.shown(36), finding.location.shown(60)))
+        .map(|finding| format!("{} in {}", finding.rule.token(40), finding.location.token(60)))
         .collect();
     let dots = if excepted.findings.len() > which.len() { ", ..." } else { "" };
     let grounds = match &excepted.grounds {

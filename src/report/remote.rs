@@ -4,9 +4,9 @@
 //! the push, per gate in the order of the policy; the summary stands last, nearest to the prompt.
 
 use super::block::{Block, Hint, Level};
-use super::describe::{Context, describe};
+use super::describe::{Context, describe, problem, raise_limit};
 use super::notices;
-use super::text::Foreign;
+use super::text::{Foreign, prose};
 use crate::error::{Error, ErrorKind};
 use crate::id::{ObjectId, SHORT_LEN};
 use crate::verdict::{RefJudgement, Verdict};
@@ -24,7 +24,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shown: super::describe::SHOWN, lines: 400, each_ref_alone: false }
+        Self { shown: super::describe::SHOWN, lines: 200, each_ref_alone: false }
     }
 }
 
@@ -75,11 +75,12 @@ pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
     }
     let refs = verdict.refs.len();
     let plural = if violations == 1 { "violation" } else { "violations" };
-    lines.push(format!(
-        "error: push rejected, {violations} {plural} on {refused_refs} of {refs} {} (verdict {})",
+    let summary = format!(
+        "push rejected, {violations} {plural} on {refused_refs} of {refs} {} (verdict {})",
         if refs == 1 { "ref" } else { "refs" },
         verdict.id
-    ));
+    );
+    lines.extend(Block::of(Level::Error, &summary).lines());
     let rests_on_notes =
         |code: &&str| ["scan-", "tests-", "review-"].iter().any(|gate| code.starts_with(gate));
     if options.each_ref_alone && codes.iter().any(rests_on_notes) {
@@ -122,49 +123,51 @@ pub fn blocks(judgement: &RefJudgement, verdict: &Verdict, options: Options) -> 
         .collect()
 }
 
+/// Places in trusted files that an error lists before it counts the rest.
+const PLACES: usize = 12;
+
+/// Steps of an error that are shown.
+const STEPS: usize = 6;
+
+/// The columns that a step may take, over several lines.
+const STEP_WIDTH: usize = 300;
+
 /// Writes why the push could not be judged.
 ///
 /// The person who pushed learns that it is not their fault, and whom to show it to.
 #[must_use]
 pub fn error(error: &Error) -> String {
-    let mut block = Block {
-        level: Level::Error,
-        code: None,
-        title: "refgate cannot judge this push, so it is refused".into(),
-        place: String::new(),
-        seen: Vec::new(),
-        labels: Vec::new(),
-        hints: Vec::new(),
-    };
-    for diagnostic in error.diagnostics().iter().take(20) {
-        let place = if diagnostic.line == 0 {
-            diagnostic.file.clone()
-        } else {
-            format!("{}:{}", diagnostic.file, diagnostic.line)
-        };
-        block.seen.push(Foreign::from(&place).shown(60));
-        block.seen.extend(
-            super::text::wrap(&diagnostic.message, 60).into_iter().map(|line| format!("  {line}")),
-        );
-        block.seen.extend(
-            diagnostic
-                .help
-                .iter()
-                .flat_map(|help| super::text::wrap(help, 60))
-                .map(|line| format!("  {line}")),
-        );
+    let mut block = Block::of(Level::Error, "refgate cannot judge this push, so it is refused");
+    for diagnostic in error.diagnostics().iter().take(PLACES) {
+        let help = diagnostic.help.as_deref();
+        block.seen.extend(problem(&diagnostic.file, diagnostic.line, &diagnostic.message, help));
     }
-    let mut steps = error.chain().iter();
-    block.place = steps.next().map(|step| plain(step)).unwrap_or_default();
-    block.seen.extend(steps.flat_map(|step| super::text::wrap(&plain(step), 62)));
-    let (label, who) = match error.kind() {
-        ErrorKind::Usage
-        | ErrorKind::Policy
-        | ErrorKind::Repository
-        | ErrorKind::Refused
-        | ErrorKind::Environment => {
-            ("nothing in your push causes this", "show this to the repository's administrator")
-        }
+    block.seen.extend(more(error.diagnostics().len(), PLACES, "places"));
+    let mut steps = error.chain().iter().map(|step| prose(step, STEP_WIDTH));
+    block.place = steps.next().unwrap_or_default();
+    block.seen.extend(steps.take(STEPS));
+    block.seen.extend(more(error.chain().len(), STEPS + 1, "steps"));
+    let (note, who) = match error.kind() {
+        ErrorKind::Usage => (
+            "the hook was not started as git starts hooks",
+            "show this to the repository's administrator, who installs it anew",
+        ),
+        ErrorKind::Policy => (
+            "nothing in your push causes this",
+            "show this to the repository's administrator, who mends what pushes are judged by",
+        ),
+        ErrorKind::Repository => (
+            "nothing in your push causes this",
+            "show this to the repository's administrator, who looks what is wrong with the repository",
+        ),
+        ErrorKind::Environment => (
+            "nothing in your push causes this",
+            "try again; if it stays, show this to the repository's administrator",
+        ),
+        ErrorKind::Refused => (
+            "another server refused, and has said why",
+            "show this to the repository's administrator",
+        ),
         ErrorKind::Limit => (
             "the server bounds the work that one push may cause",
             "if the push is as it should be, show this to the repository's administrator",
@@ -174,18 +177,69 @@ pub fn error(error: &Error) -> String {
             "show this to the repository's administrator, who can report it",
         ),
     };
-    block.labels.push(("note", label.into()));
-    block.hints.extend(error.remedy().map(|remedy| Hint::Say(plain(remedy))));
+    block.labels.push(("note", note.into()));
+    block.hints.extend(error.remedy().into_iter().flat_map(remedy));
     block.hints.push(Hint::Say(who.into()));
+    block.hints.extend(raise_limit(error.chain().iter().map(String::as_str)));
+    block.hints.push(Hint::Say("refgate explain cannot-judge".into()));
     join(&block.lines())
 }
 
-/// Error texts of libraries may quote foreign bytes.
-fn plain(text: &str) -> String {
-    let text: String = text.chars().take(600).collect();
-    text.chars()
-        .map(|c| if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() { c } else { '?' })
-        .collect()
+/// Warns that refs of an accepted push did not move, although the verdict rests on all of them.
+#[must_use]
+pub fn absent(id: &str, refs: &[Foreign]) -> String {
+    let title = "the push was accepted as a whole, but part of it did not land";
+    let mut block = Block {
+        place: format!("verdict {id}"),
+        seen: refs.iter().map(|name| name.shown(60)).collect(),
+        labels: vec![("note", "what did land may rest on evidence that is not here".into())],
+        hints: vec![Hint::Say("push the refs above again, all together:".into())],
+        ..Block::of(Level::Warning, title)
+    };
+    let names: Vec<String> = refs.iter().map(|name| name.shown(200)).collect();
+    block.hints.push(Hint::Run(format!("git push --atomic origin {}", names.join(" "))));
+    join(&block.lines())
+}
+
+/// Warns that a push has landed and that this could not be recorded.
+#[must_use]
+pub fn unrecorded(error: &Error) -> String {
+    let block = Block {
+        seen: error.chain().iter().map(|step| prose(step, STEP_WIDTH)).collect(),
+        labels: vec![("note", "nothing in your push causes this".into())],
+        hints: vec![Hint::Say("show this to the repository's administrator".into())],
+        ..Block::of(Level::Warning, "the push has landed, but refgate could not record that")
+    };
+    join(&block.lines())
+}
+
+/// Writes the one message about a broken invariant; nothing of the server's paths is in it.
+#[must_use]
+pub fn panic(file: &str, line: u32) -> String {
+    // Files of libraries are named by where they lie on the machine that built refgate.
+    let parts: Vec<&str> = file.rsplit(['/', '\\']).take(4).collect();
+    let below: Vec<&str> = parts.iter().rev().copied().skip_while(|part| *part != "src").collect();
+    let file = if below.is_empty() {
+        parts.first().copied().unwrap_or_default().into()
+    } else {
+        below.join("/")
+    };
+    error(&Error::new(ErrorKind::Internal, format!("an invariant does not hold at {file}:{line}")))
+}
+
+/// Writes a remedy: advice, and a command behind a colon alone on its line.
+fn remedy(text: &str) -> Vec<Hint> {
+    let text = prose(text, STEP_WIDTH);
+    match text.split_once(": ") {
+        Some((what, command)) if command.starts_with("refgate ") || command.starts_with("git ") => {
+            vec![Hint::Say(format!("{what}:")), Hint::Run(command.into())]
+        }
+        _ => vec![Hint::Say(text)],
+    }
+}
+
+fn more(count: usize, shown: usize, what: &str) -> Option<String> {
+    (count > shown).then(|| format!("... and {} more {what}", count - shown))
 }
 
 fn join(lines: &[String]) -> String {

@@ -5,6 +5,9 @@
 //! (a NUL byte drops the rest of a `remote:` line).
 
 use serde::{Serialize, Serializer};
+use unicode_width::UnicodeWidthChar as _;
+
+use crate::policy::text::is_hidden;
 
 /// Bytes that came with a push, for showing alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,11 +37,22 @@ impl Foreign {
     pub fn shown(&self, width: usize) -> String {
         cut(&escape(&self.0), width)
     }
+
+    /// Returns a name such as a rule, a path or a place: bare if it is one plain word, else between quotes.
+    #[must_use]
+    pub fn token(&self, width: usize) -> String {
+        let plain = |b: &u8| b.is_ascii_alphanumeric() || b"-_./:@+%=#~".contains(b);
+        if !self.0.is_empty() && self.0.iter().all(plain) {
+            cut(&String::from_utf8_lossy(&self.0), width)
+        } else {
+            self.quoted(width)
+        }
+    }
 }
 
-/// Escapes what is not plainly readable: control characters, invalid UTF-8, and
-/// every character outside ASCII that is no letter or digit, such as bidirectional
-/// controls and blanks without width. Quotes and backslashes are escaped too.
+/// Escapes what is not plainly readable: control characters, invalid UTF-8, characters that people
+/// cannot see, and every character outside ASCII that is no letter or digit, such as
+/// bidirectional controls. Quotes and backslashes are escaped too.
 #[must_use]
 pub fn escape(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
@@ -46,11 +60,7 @@ pub fn escape(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '"' | '\\' => out.extend(['\\', c]),
-                '\n' => out.push_str("\\n"),
-                '\t' => out.push_str("\\t"),
-                ' '..='~' => out.push(c),
-                c if c.is_alphanumeric() => out.push(c),
-                c => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+                c => push_readable(&mut out, c),
             }
         }
         for byte in chunk.invalid() {
@@ -60,32 +70,96 @@ pub fn escape(bytes: &[u8]) -> String {
     out
 }
 
+/// Returns prose of our own that may quote foreign text, as messages of parsers do: quotes stay,
+/// what could fool a terminal is escaped, and it is cut to `most` columns.
+#[must_use]
+pub fn prose(text: &str, most: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(most));
+    // Whatever is escaped only gets longer, so that nothing beyond `most` characters would be shown.
+    text.chars().take(most + 1).for_each(|c| push_readable(&mut out, c));
+    cut(&out, most)
+}
+
+fn push_readable(out: &mut String, c: char) {
+    match c {
+        '\n' => out.push_str("\\n"),
+        '\t' => out.push_str("\\t"),
+        ' '..='~' => out.push(c),
+        c if c.is_alphanumeric() && !is_hidden(c) => out.push(c),
+        c => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+    }
+}
+
+/// Returns how many columns a text takes on a terminal.
+///
+/// Marks that stand on the letter before count as one, so that a pile of them has a length, too.
+#[must_use]
+pub fn columns(text: &str) -> usize {
+    text.chars().map(column).sum()
+}
+
+fn column(c: char) -> usize {
+    c.width().unwrap_or(1).max(1)
+}
+
 /// Cuts a text to a number of columns; what is cut off shows as `...`.
 #[must_use]
 pub fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    if columns(text) <= width {
         return text.into();
     }
-    let kept: String = text.chars().take(width.saturating_sub(3)).collect();
-    format!("{kept}...")
+    format!("{}...", head(text, width.saturating_sub(3)))
+}
+
+/// Returns the longest beginning of a text that takes no more than `width` columns.
+fn head(text: &str, width: usize) -> &str {
+    let mut taken = 0;
+    let end = text.char_indices().find_map(|(at, c)| {
+        taken += column(c);
+        (taken > width).then_some(at)
+    });
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
 /// Breaks prose into lines of at most `width` columns, between words.
 ///
-/// A word that is longer than a line, such as a command or an id, gets a line of its own.
+/// A word that is longer than a line is broken where the line ends.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
+    for mut word in text.split(' ').filter(|word| !word.is_empty()) {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+            Some(line) if columns(line) + 1 + columns(word) <= width => {
                 line.push(' ');
                 line.push_str(word);
+                continue;
             }
-            _ => lines.push(word.into()),
+            _ => {}
+        }
+        while columns(word) > width.max(1) {
+            let part = match head(word, width) {
+                // A letter that is wider than the line stands alone.
+                "" => word.get(..word.chars().next().map_or(0, char::len_utf8)).unwrap_or(word),
+                part => part,
+            };
+            lines.push(part.into());
+            word = word.get(part.len()..).unwrap_or_default();
+        }
+        if !word.is_empty() {
+            lines.push(word.into());
         }
     }
     lines
+}
+
+/// Returns a word as a POSIX shell takes it: bare if it is plain, else between single quotes.
+#[must_use]
+pub fn shell(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@+%=,".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -105,6 +179,8 @@ mod tests {
             (b"lat\xe9n", "lat\\xe9n"),
             ("Zo\u{eb} 山".as_bytes(), "Zo\u{eb} 山"),
             (b"say \"x\"\\", "say \\\"x\\\"\\\\"),
+            // Letters that nobody sees: the fillers of Hangul.
+            ("a\u{3164}\u{115f}".as_bytes(), "a\\u{3164}\\u{115f}"),
         ] {
             assert_eq!(escape(raw), shown);
         }
@@ -115,7 +191,11 @@ mod tests {
         assert_eq!(Foreign(b"abcdefghij".to_vec()).quoted(10), "\"abcde...\"");
         assert_eq!(Foreign(b"abcdefgh".to_vec()).quoted(10), "\"abcdefgh\"");
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrap("a averyveryverylongword b", 6), ["a", "averyveryverylongword", "b"]);
+        assert_eq!(
+            wrap("a averyveryverylongword b", 6),
+            ["a", "averyv", "eryver", "ylongw", "ord b"]
+        );
+        assert_eq!(wrap("\u{5c71}\u{5c71}", 1), ["\u{5c71}", "\u{5c71}"]);
         assert_eq!(wrap("", 8), Vec::<String>::new());
     }
 
@@ -129,14 +209,55 @@ mod tests {
 
         #[test]
         fn quoted_text_fits(bytes in proptest::collection::vec(any::<u8>(), 0..200), width in 5usize..80) {
-            prop_assert!(Foreign(bytes).quoted(width).chars().count() <= width);
+            prop_assert!(columns(&Foreign(bytes.clone()).quoted(width)) <= width);
+            prop_assert!(columns(&Foreign(bytes).token(width)) <= width);
         }
 
         #[test]
-        fn wrapped_lines_fit_or_are_single_words(text in "[a-z ]{0,200}", width in 1usize..40) {
-            for line in wrap(&text, width) {
-                prop_assert!(line.len() <= width || !line.contains(' '));
-            }
+        fn wrapped_lines_fit_and_lose_nothing(text in "[a-z \\u{5c71}\\u{e01}\\u{e31}]{0,200}", width in 2usize..40) {
+            let lines = wrap(&text, width);
+            prop_assert!(lines.iter().all(|line| columns(line) <= width));
+            let letters = |text: &str| text.chars().filter(|c| *c != ' ').collect::<String>();
+            prop_assert_eq!(letters(&lines.concat()), letters(&text));
+        }
+
+        #[test]
+        fn prose_is_short_and_has_no_control_characters(text in any::<String>(), most in 4usize..300) {
+            let shown = prose(&text, most);
+            prop_assert!(columns(&shown) <= most && !shown.chars().any(is_hidden));
+        }
+    }
+
+    #[test]
+    fn plain_names_stand_bare_and_others_in_quotes() {
+        for (raw, shown) in [
+            ("CWE-89", "CWE-89"),
+            ("src/db/query.rs:88", "src/db/query.rs:88"),
+            ("src/a b.rs", "\"src/a b.rs\""),
+            ("", "\"\""),
+            ("x, approved", "\"x, approved\""),
+        ] {
+            assert_eq!(Foreign::from(raw).token(40), shown);
+        }
+    }
+
+    #[test]
+    fn columns_are_those_of_a_terminal() {
+        for (text, width) in [("", 0), ("ab", 2), ("\u{5c71}", 2), ("e\u{e31}", 2)] {
+            assert_eq!(columns(text), width, "{text}");
+        }
+        assert_eq!(cut("\u{5c71}\u{5c71}\u{5c71}", 5), "\u{5c71}...");
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_as_one() {
+        for (word, taken) in [
+            ("main", "main"),
+            ("a;$(id)`", "'a;$(id)`'"),
+            ("it's", "'it'\\''s'"),
+            ("4f2a^{commit}", "'4f2a^{commit}'"),
+        ] {
+            assert_eq!(shell(word), taken);
         }
     }
 }

@@ -121,6 +121,7 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
         let signatures = vec![signer.sign(&pre_authentication_encoding(&payload)).expect("signed")];
         Envelope { payload, signatures }.to_line("").into_bytes()
     };
+    let mild = String::from_utf8(sarif(2)).expect("text").replace("error", "note").into_bytes();
     let mut additions = Additions::new();
     let mut reports = None;
     for (at, commit) in commits.iter().enumerate() {
@@ -128,7 +129,7 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
         let native = Form::Native(SARIF_TYPE);
         match at % 6 {
             0 => lines.insert(line(&signer, commit, &sarif(at % 40), native)),
-            1 => lines.insert(line(&signer, commit, &sarif(0), Form::Embedded)),
+            1 => lines.insert(line(&signer, commit, &mild, Form::Embedded)),
             2 => lines.insert(line(&stranger, commit, &sarif(1), native)),
             3 => lines.insert(line(&signer, &commits[0], &sarif(1), native)),
             4 => lines.insert(b"{\"payload\":1}".to_vec()),
@@ -169,7 +170,7 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
         limits: &limits,
         deadline: &deadline,
         now,
-        anchor: None,
+        anchor: Some(anchor),
     };
     let read = |threads| -> Vec<CommitEvidence> {
         let reader = EvidenceReader::open(&scene, &tips).expect("notes");
@@ -184,9 +185,14 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
     }
     let mut stored = Vec::new();
     let mut states = [0; 5];
+    let mut mild_ones = 0;
     for fact in first.iter().flat_map(|evidence| &evidence.items) {
         let at = match &fact.state {
             EvidenceState::Authentic { report, .. } => {
+                let blocking = report.open.high + report.open.critical;
+                assert_eq!(report.findings.len() as u64, blocking, "what cannot block is counted");
+                assert_eq!(report.open.total() - blocking, report.open.low);
+                mild_ones += report.open.low;
                 if report.findings.len() == 3 {
                     stored.push(Arc::clone(report));
                 }
@@ -200,6 +206,7 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
         states[at] += 1;
     }
     assert!(states[..4].iter().all(|count| *count > 30) && states[4] == 0, "{states:?}");
+    assert!(mild_ones >= 80, "{mild_ones}");
     assert!(stored.len() >= 50, "{}", stored.len());
     let same = stored.iter().filter(|report| Arc::ptr_eq(report, &stored[0])).count();
     assert!(same >= 50, "a report that many statements name is read once: {same}");

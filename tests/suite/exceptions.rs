@@ -213,7 +213,7 @@ fn t88_an_exception_covers_what_it_says_while_it_is_in_force_and_nothing_else() 
             "edited after it was signed",
             eve(&good).replace("A wall.", "A fence."),
             &["exception-unapproved"],
-            "the document was changed after it was signed",
+            "changed since it was signed",
         ),
         (
             "signed for another exception",
@@ -453,6 +453,14 @@ fn requests_are_written_listed_renewed_and_revoked() {
     assert!(!twice.ok && twice.err.contains("was revoked on"), "{twice}");
     let renewed = eve.refgate(&["exception", "renew", id]);
     assert!(!renewed.ok && renewed.err.contains("was revoked on"), "{renewed}");
+
+    let dana = brings(&world, id, &document(-1, 30));
+    let check = dana.refgate(&["exception", "new", "--from-check", "--ref", "side", "--exact"]);
+    check.accepted();
+    let third = std::fs::read_to_string(dana.dir().join(format!("exceptions/EX-{year}-002.md")));
+    let third = third.expect("written");
+    assert!(third.contains("paths = [\"/net/up.rs\"]"), "{third}");
+    assert!(third.contains("fingerprints = [\"sha256:"), "{third}");
 
     let glass = ["exception", "new", "--break-glass", "--ref", "side", "--scope", "A night"];
     eve.refgate(&glass).accepted();

@@ -19,7 +19,8 @@ fn inspect(args: &[&str], input: &[u8]) -> (i32, String, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("refgate runs");
-    child.stdin.take().expect("piped").write_all(input).expect("written");
+    // A command line that is refused ends before its input is read.
+    drop(child.stdin.take().expect("piped").write_all(input));
     let output = child.wait_with_output().expect("ends");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     (output.status.code().expect("a status"), text(output.stdout), text(output.stderr))

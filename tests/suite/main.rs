@@ -20,11 +20,14 @@ mod client_signing;
 mod collecting;
 mod corpus;
 mod exceptions;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod frugal;
 mod ground;
 mod in_toto;
 mod inspect;
 mod laws;
+mod ledger;
 mod policy_refs;
 mod push;
 mod release;

@@ -29,7 +29,10 @@ pub struct New {
     /// Take the findings from what "refgate check --format json" prints: a file, or - for standard input
     #[arg(long, value_name = "FILE|-")]
     pub from_verdict: Option<String>,
-    /// A rule or vulnerability that is covered; with --from-verdict, those to take
+    /// Judge what you would push, as check does, and take the findings that block
+    #[arg(long, conflicts_with = "from_verdict")]
+    pub from_check: bool,
+    /// A rule or vulnerability that is covered; with --from-check or --from-verdict, those to take
     #[arg(long, value_name = "ID")]
     pub rule: Vec<String>,
     /// Files that are covered, a pattern as in CODEOWNERS
@@ -42,13 +45,14 @@ pub struct New {
     #[arg(long, value_name = "NAME")]
     pub tool: Vec<String>,
     /// Cover the very findings of the verdict, and no later ones of the same rule
-    #[arg(long, requires = "from_verdict")]
+    #[arg(long)]
     pub exact: bool,
-    /// The refs on which it counts [default: that of the verdict, or the server's main branch]
+    /// The refs on which it counts; the first is judged with --from-check [default: that of the
+    /// verdict, or the server's main branch]
     #[arg(long = "ref", value_name = "REF")]
     pub refs: Vec<String>,
     /// Ask for every gate of the refs, for a push that names the exception
-    #[arg(long, conflicts_with_all = ["rule", "path", "package", "tool", "from_verdict"])]
+    #[arg(long, conflicts_with_all = ["rule", "path", "package", "tool", "from_verdict", "from_check"])]
     pub break_glass: bool,
     /// Its last day, or how long it lasts [default: 30d, or what the policy allows]
     #[arg(long, value_name = "DAY|PERIOD")]

@@ -9,11 +9,13 @@ use jiff::civil::Date;
 use super::desk::{Desk, say_commit};
 use super::verdict::{self, Finding};
 use crate::cli::args::exception::New;
+use crate::cli::check;
 use crate::cli::output::Output;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::exception::{self, ExceptionId, Waives, latest_end};
 use crate::policy::paths::PathPattern;
 use crate::principal::PrincipalId;
+use crate::report::json;
 
 /// The document that requests are made from.
 pub(in crate::cli) const TEMPLATE: &str = include_str!("../../../templates/exception-request.md");
@@ -127,8 +129,18 @@ fn requests(
             scope: None,
         }]);
     }
-    if let Some(from) = &args.from_verdict {
-        let rules = verdict::read(dir, from)?;
+    let findings = match &args.from_verdict {
+        Some(from) => Some(verdict::read(dir, from)?),
+        None if args.from_check => {
+            let first = args.refs.first().map(String::as_str);
+            let to = check::destination(&desk.workspace, first)?;
+            let head = desk.workspace.git.commit("HEAD")?;
+            let judged = check::judge_update(&desk.workspace, &to, head.0)?;
+            Some(verdict::findings(json::verdict(&judged).as_bytes())?)
+        }
+        None => None,
+    };
+    if let Some(rules) = findings {
         let wanted = |rule: &String| args.rule.is_empty() || args.rule.contains(rule);
         let mut requests = Vec::new();
         for (rule, finding) in rules.into_iter().filter(|(rule, _)| wanted(rule)) {
@@ -154,7 +166,7 @@ fn requests(
     let rules = asker.list(&args.rule, "Rules or vulnerabilities, such as CVE-2021-23337", out);
     if rules.is_empty() {
         return Err(Error::new(ErrorKind::Usage, "no rule is named").hint(
-            "refgate exception new --rule ID --path PATTERN, or start from a refusal: refgate check --format json | refgate exception new --from-verdict -",
+            "refgate exception new --rule ID --path PATTERN, or start from a refusal: refgate exception new --from-check",
         ));
     }
     let packages = asker.list(&args.package, "Packages, such as pkg:npm/lodash@4.17.20", out);

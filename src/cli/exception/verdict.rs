@@ -65,11 +65,10 @@ struct Open {
     purls: Vec<String>,
 }
 
-/// Reads the findings that block, by rule: one request for each, so that none covers
-/// one rule at the places of another.
+/// Reads the findings that block from a file or from standard input.
 ///
 /// # Errors
-/// It is no verdict of this version, or nothing in it can be excepted.
+/// As [`findings`], or the file cannot be read.
 pub(super) fn read(dir: &Path, from: &str) -> Result<BTreeMap<String, Finding>> {
     let step = || format!("reading the verdict from {from}");
     let bytes = if from == "-" {
@@ -83,17 +82,25 @@ pub(super) fn read(dir: &Path, from: &str) -> Result<BTreeMap<String, Finding>> 
     } else {
         read_bounded(&dir.join(from), MAX_BYTES)?.ok_or_else(|| {
             Error::new(ErrorKind::Usage, format!("{from:?} is no file here"))
-                .hint("refgate check --format json | refgate exception new --from-verdict -")
+                .hint("judge anew with: refgate exception new --from-check")
         })?
     };
-    let document: Document = serde_json::from_slice(&bytes).map_err(|error| {
+    findings(&bytes).map_err(|error| error.while_(step()))
+}
+
+/// Returns the findings that block, by rule: one request for each, so that none covers
+/// one rule at the places of another.
+///
+/// # Errors
+/// It is no verdict of this version, or nothing in it can be excepted.
+pub(super) fn findings(bytes: &[u8]) -> Result<BTreeMap<String, Finding>> {
+    let document: Document = serde_json::from_slice(bytes).map_err(|error| {
         Error::new(ErrorKind::Usage, error.to_string())
-            .while_(step())
             .hint("write it with: refgate check --format json")
     })?;
     if document.version != VERSION {
         let what = format!("the verdict is of version {}, not {VERSION}", document.version);
-        return Err(Error::new(ErrorKind::Usage, what).while_(step()));
+        return Err(Error::new(ErrorKind::Usage, what));
     }
     let mut rules: BTreeMap<String, Finding> = BTreeMap::new();
     for judged in document.refs {

@@ -289,12 +289,12 @@ fn put(text: &str, heading: &str, body: &str, checklist: &Checklist) -> String {
     let end = lines
         .iter()
         .skip(at + 1)
-        .position(|line| is_next(&line))
+        .position(|line| is_next(line))
         .map_or(lines.len(), |n| at + 1 + n);
     let section = lines.get(at..end).unwrap_or_default();
     // The words of the template stay; what is to be replaced begins with the first list or table.
-    let is_place = |line: &&&str| line.starts_with(['-', '*', '|']);
-    let kept = section.iter().take_while(|line| !is_place(&line)).copied().collect::<Vec<_>>();
+    let is_place = |line: &&str| line.starts_with(['-', '*', '|']);
+    let kept = section.iter().take_while(|line| !is_place(line)).copied().collect::<Vec<_>>();
     let above = joined(lines.get(..at).unwrap_or_default());
     let below = lines.get(end..).unwrap_or_default().join("\n");
     let kept = kept.join("\n");

@@ -17,6 +17,7 @@ use crate::evidence::format;
 use crate::evidence::predicate::{Predicate, ReportSource, Sha256};
 use crate::evidence::report::Report;
 use crate::evidence::severity::{LevelSeverities, SeverityOverrides};
+use crate::gate::scan::blocks;
 use crate::id::BlobId;
 use crate::limits::Limits;
 use crate::repo::commit::Commit;
@@ -131,9 +132,15 @@ impl<'s> Reader<'s> {
         Line { asks, ..line(statement.subjects, Some(kind), Some(form), state) }
     }
 
+    /// Reads a report and lets go of the findings that cannot block: of thousands of commits they
+    /// would take as much memory as the reports themselves. The counts have them all.
     fn report(&self, bytes: &[u8]) -> Result<Arc<Report>, String> {
         let read = format::read(bytes, self.limits, &self.overrides);
-        read.map(Arc::new).map_err(|error| error.to_string())
+        let mut report = read.map_err(|error| error.to_string())?;
+        let scan = &self.judges.policy.config().scan;
+        report.findings.retain(|finding| blocks(scan, finding.rating));
+        report.findings.shrink_to_fit();
+        Ok(Arc::new(report))
     }
 }
 

@@ -202,11 +202,12 @@ fn unknown(entry: &Entry, demands: &Demands<'_>) -> Option<String> {
     }
     // Without a column of people one cell has to name them.
     let cells: Vec<&str> = entry.cells.iter().map(|(_, cell)| cell.as_str()).collect();
-    let values = cells.iter().map(|cell| cell.split_once(':').map_or(*cell, |(_, value)| value));
+    let mut values =
+        cells.iter().map(|cell| cell.split_once(':').map_or(*cell, |(_, value)| value));
     if values.clone().any(|value| first_unknown(value).is_none()) {
         return None;
     }
-    values.last().and_then(first_unknown)
+    values.next_back().and_then(first_unknown)
 }
 
 /// Returns the people whom a text names; one empty name where it names none.

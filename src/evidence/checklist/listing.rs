@@ -123,7 +123,7 @@ struct Walk<'a> {
     quotes: usize,
     code: bool,
     struck: usize,
-    /// Lists that are open; headings and tables count outside of them alone.
+    /// Whether each of the open list items has its first line; headings count outside of them alone.
     items: Vec<bool>,
     columns: Vec<String>,
     in_head: bool,

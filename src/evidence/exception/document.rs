@@ -48,6 +48,14 @@ const MAX_VALUES: usize = 200;
 pub fn read(path: &str, bytes: &[u8], limits: &Limits) -> Result<Exception, Vec<Diagnostic>> {
     let limits = Limits { file_bytes: limits.exception_bytes, ..limits.clone() };
     let mut problems = Problems::new(path);
+    if bytes.len() as u64 > limits.exception_bytes {
+        let (bytes, limit) = (bytes.len(), limits.exception_bytes);
+        let message = format!(
+            "the document has {bytes} bytes, more than the limit of {limit} (limits.exception-bytes)"
+        );
+        problems.add(0, message);
+        return Err(problems.into_sorted());
+    }
     let Some(text) = text::checked(bytes, &limits, &mut problems) else {
         return Err(problems.into_sorted());
     };

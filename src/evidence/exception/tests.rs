@@ -128,7 +128,7 @@ fn what_does_not_say_exactly_what_it_covers_is_refused() {
         format!("{PATH}:2: the line is not UTF-8")
     );
     let long = format!("{GOOD}{}", "x".repeat(300_000));
-    assert!(problems(&long)[0].contains("262144 are allowed"));
+    assert!(problems(&long)[0].contains("limit of 262144 (limits.exception-bytes)"));
     let hidden = GOOD.replace("owner = ", "note = \"\"\"\nApproved-by: x\"\"\"\nowner = ");
     assert!(problems(&hidden)[0].contains("a signature stands in the front matter"));
 }

@@ -243,7 +243,10 @@ impl fmt::Display for Fault {
         match self {
             Self::Empty => f.write_str("the report is empty"),
             Self::TooLarge { bytes, limit } => {
-                write!(f, "the report has {bytes} bytes, more than the {limit} allowed")
+                write!(
+                    f,
+                    "the report has {bytes} bytes, more than the limit of {limit} (limits.report-bytes)"
+                )
             }
             Self::Compressed { by } => write!(f, "the report is compressed ({by})"),
             Self::Encoding { found } => write!(f, "expected UTF-8, found {found}"),
@@ -255,7 +258,9 @@ impl fmt::Display for Fault {
             Self::WrongValue { field, found, expected } => {
                 write!(f, "\"{field}\" is {}, expected {expected}", quoted(found))
             }
-            Self::TooDeep { limit } => write!(f, "nested more than {limit} levels deep"),
+            Self::TooDeep { limit } => {
+                write!(f, "nested deeper than the limit of {limit} levels (limits.nesting)")
+            }
             Self::TooMany { what, limit } => write!(f, "more than {limit} {what}"),
             Self::UnknownFormat { seen } => {
                 write!(f, "the format is not known: found {seen}")

@@ -176,19 +176,11 @@ pub(super) fn error(text: &str, fault: Fault, error: &serde_json::Error) -> Read
 ///
 /// Runs before any parser: it keeps two words of state, whatever the text is.
 pub(super) fn check_nesting(text: &str, limit: usize) -> Result<(), ReadError> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (offset, byte) in text.bytes().enumerate() {
-        if in_string {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = false,
-                _ => {}
-            }
-            continue;
-        }
+    let bytes = text.as_bytes();
+    let (mut depth, mut offset) = (0_usize, 0);
+    while let Some(byte) = bytes.get(offset) {
         match byte {
-            b'"' => in_string = true,
+            b'"' => offset += string_length(bytes.get(offset + 1..).unwrap_or_default()),
             b'{' | b'[' => {
                 depth += 1;
                 if depth > limit {
@@ -200,8 +192,25 @@ pub(super) fn check_nesting(text: &str, limit: usize) -> Result<(), ReadError> {
             b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
+        offset += 1;
     }
     Ok(())
+}
+
+/// Returns how many bytes of a text belong to a string that has begun before it, its end included.
+fn string_length(text: &[u8]) -> usize {
+    let mut length = 0;
+    while let Some(rest) = text.get(length..)
+        && let Some(found) = memchr::memchr2(b'"', b'\\', rest)
+    {
+        // What is escaped is skipped together with its backslash.
+        let is_end = rest.get(found) == Some(&b'"');
+        length += found + if is_end { 1 } else { 2 };
+        if is_end {
+            return length;
+        }
+    }
+    text.len()
 }
 
 /// Returns what a JSON error means. serde makes texts of all its errors; a test pins them.
@@ -374,6 +383,39 @@ impl<'de> Deserialize<'de> for Whole {
     }
 }
 
+/// The beginning of an array: the first `N` items and one more if there are more.
+///
+/// For arrays of few large items, which would otherwise be passed over once and read then.
+pub(super) struct UpTo<T, const N: usize>(pub(super) Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const N: usize> Deserialize<'de> for UpTo<T, N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct UpToVisitor<T, const N: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for UpToVisitor<T, N> {
+            type Value = UpTo<T, N>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut kept = Vec::new();
+                while kept.len() <= N {
+                    match items.next_element()? {
+                        Some(item) => kept.push(item),
+                        None => return Ok(UpTo(kept)),
+                    }
+                }
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(UpTo(kept))
+            }
+        }
+
+        deserializer.deserialize_seq(UpToVisitor(PhantomData))
+    }
+}
+
 struct Items<'f, T, F> {
     item: &'f mut F,
     refusal: &'f mut Option<ReadError>,
@@ -450,6 +492,14 @@ mod tests {
 
     fn refused(text: &str) -> Fault {
         read(text).expect_err("refused").fault
+    }
+
+    #[test]
+    fn only_the_beginning_of_an_array_is_kept() {
+        let kept = |text: &str| serde_json::from_str::<UpTo<u64, 2>>(text).map(|UpTo(kept)| kept);
+        assert_eq!(kept("[1, 2]").expect("read"), [1, 2]);
+        assert_eq!(kept("[1, 2, 3, {}, null]").expect("read"), [1, 2, 3]);
+        assert!(kept("[1, {}]").is_err() && kept("[1, 2, 3, }").is_err());
     }
 
     #[test]

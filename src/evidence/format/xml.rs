@@ -72,7 +72,7 @@ impl Element<'_> {
 impl<'a> Events<'a> {
     /// Returns the events of a text, with elements at most `limit` levels deep.
     pub(super) fn new(text: &'a str, limit: usize) -> Result<Self, ReadError> {
-        if let Some((offset, character)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) {
+        if let Some((offset, character)) = forbidden(text) {
             let fault = Fault::ControlCharacter { character };
             return Err(ReadError::new(fault).at(Place::of(text, offset)));
         }
@@ -303,6 +303,17 @@ impl<'a> Events<'a> {
     }
 }
 
+/// Returns the first character that XML does not allow.
+///
+/// Looks at bytes: all that is forbidden is ASCII but for two characters.
+fn forbidden(text: &str) -> Option<(usize, char)> {
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let control = text.as_bytes().iter().position(is_control);
+    let first =
+        [control, text.find('\u{fffe}'), text.find('\u{ffff}')].into_iter().flatten().min()?;
+    Some((first, text.get(first..)?.chars().next()?))
+}
+
 /// Returns whether XML allows a character (XML 1.0 §2.2).
 fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
@@ -414,6 +425,16 @@ mod tests {
         ] {
             assert!(matches!(fault(text), Fault::NotXml { .. }), "{text}: {:?}", fault(text));
         }
+    }
+
+    #[test]
+    fn what_is_forbidden_as_bytes_is_what_is_not_allowed() {
+        for c in ('\0'..=char::MAX).filter(|c| !is_allowed(*c) || u32::from(*c) < 0x300) {
+            let text = format!("aé{c}\u{fffe}");
+            let expected = if is_allowed(c) { '\u{fffe}' } else { c };
+            assert_eq!(forbidden(&text).map(|(_, c)| c), Some(expected), "{c:?}");
+        }
+        assert_eq!(forbidden("aé\t\r\n\u{10ffff}"), None);
     }
 
     #[test]

@@ -21,6 +21,10 @@ fn id(email: &str) -> PrincipalId {
 
 /// A policy whose release managers are Ada, and Ben in the past.
 fn policy() -> Policy {
+    policy_with("")
+}
+
+fn policy_with(more: &str) -> Policy {
     let rules = "\
 repository = \"r\"
 [[protect]]
@@ -47,6 +51,7 @@ fields = [\"Owners\"]
         key("a"),
         key("b")
     );
+    let rules = format!("{rules}{more}");
     let config = Config::parse(rules.as_bytes(), &Limits::default()).expect("good rules");
     let people = Structure::parse(people.as_bytes(), &config.sections, &Limits::default());
     Policy::new(config, people.expect("good people"), &BTreeSet::new(), now()).expect("a policy")
@@ -150,4 +155,53 @@ fn what_is_wrong_with_tag_and_document_is_reported_at_once() {
     let facts = Facts { document: None, ..facts };
     let codes: Vec<_> = violations(&facts).iter().map(Violation::code).collect();
     assert_eq!(codes, ["checklist-tag-unsigned", "checklist-document-missing"]);
+}
+
+#[test]
+fn t109_exceptions_that_were_relied_upon_are_listed() {
+    let relied = |id: &str, break_glass| Relied {
+        id: crate::evidence::exception::ExceptionId::parse(id).expect("an id"),
+        expires: "2026-12-23".into(),
+        break_glass,
+    };
+    let document = COMPLETE.replace("## Release", "## Exceptions\n\n- EX-1\n\n## Release");
+    let since = Since {
+        previous: Some("v0.9".into()),
+        relied: vec![relied("EX-1", false), relied("EX-2", true)],
+        ..Since::default()
+    };
+    let facts = Facts { document: Some(document.into()), since: since.clone(), ..facts() };
+    let expected = ChecklistViolation::ExceptionUnlisted {
+        path: PATH.into(),
+        since: Some("v0.9".into()),
+        exceptions: vec![relied("EX-2", true)],
+    };
+    assert_eq!(violations(&facts), [expected.into()]);
+    let facts = Facts { since: Since { relied: vec![relied("EX-1", false)], ..since }, ..facts };
+    assert_eq!(violations(&facts), []);
+}
+
+#[test]
+fn more_commits_than_can_be_looked_at_are_too_many() {
+    let facts = Facts { since: Since { too_many: Some(20), ..Since::default() }, ..facts() };
+    assert_eq!(codes(&facts), ["checklist-too-many-commits"]);
+}
+
+#[test]
+fn commits_without_evidence_matter_where_the_policy_asks_for_it() {
+    let commit = CommitLabel {
+        id: crate::id::CommitId::from_hex(&[b'a'; 40]).expect("an id"),
+        subject: Foreign::default(),
+        author: Foreign::default(),
+    };
+    let facts = Facts { since: Since { unjudged: vec![commit], ..Since::default() }, ..facts() };
+    assert_eq!(codes(&facts), [""; 0]);
+    let policy = policy_with("commits = \"evidence\"\n");
+    let outcome = evaluate(&policy, &facts, now());
+    let found: Vec<_> = outcome.violations.iter().map(Violation::code).collect();
+    assert_eq!(found, ["checklist-commits-unjudged"]);
+}
+
+fn codes(facts: &Facts) -> Vec<&'static str> {
+    violations(facts).iter().map(Violation::code).collect()
 }

@@ -501,7 +501,7 @@ fn t118_hostile_files_end() {
     }
     let large = vec![b'#'; limit + 1];
     let found = Config::parse(&large, &Limits::default()).expect_err("too large");
-    assert_eq!(found[0].message, "the file has 131073 bytes, 131072 are allowed");
+    assert_eq!(found[0].message, "the file has 131073 bytes, 131072 are allowed at most");
 }
 
 proptest! {

@@ -1,28 +1,28 @@
 //! Releases.
 
-use super::{Context, commit_line, count, more, names, run, say};
-use crate::report::block::Block;
-use crate::report::text::wrap;
+use super::ref_guard::retag;
+use super::{Context, commit_line, count, more, names, run, say, why};
+use crate::report::block::{Block, Hint};
+use crate::report::text::{Foreign, prose};
 use crate::violation::{ChecklistViolation, OpenItem, OpenItemKind, Relied};
 
 pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, block: &mut Block) {
-    let short = context.short_ref();
     match violation {
         ChecklistViolation::DocumentMissing { path } => {
             block.title = "the release has no document".into();
-            block.seen = vec![format!("{path} is not in the tagged commit")];
-            block.hints =
-                vec![say("fill in the template, land the document, then tag that commit")];
+            block.seen =
+                vec![format!("{} is not in the tagged commit", Foreign::from(path).token(60))];
+            block.hints = land_first(context, "fill in the template, land the document,");
         }
         ChecklistViolation::Incomplete { path, open } => {
             let n = open.len();
-            block.title = format!("the release document is not complete, {n} open");
+            block.title =
+                format!("{} open in the release document", count(n as u64, "item", "items"));
             for item in open.iter().take(2 * context.shown) {
                 block.seen.extend(open_text(path, item));
             }
             block.seen.extend(more(n, 2 * context.shown));
-            block.hints =
-                vec![say("complete the document, land it, then tag the commit that has it")];
+            block.hints = land_first(context, "complete the document, land it,");
         }
         ChecklistViolation::ExceptionUnlisted { path, since, exceptions } => {
             let n = exceptions.len() as u64;
@@ -34,9 +34,12 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
             block.seen.extend(more(exceptions.len(), context.shown));
             block.labels.push(("since", previous(since.as_ref())));
             block.hints = vec![
-                say(format!("list each by its id in the section \"Exceptions\" of {path}:")),
+                say(format!(
+                    "list each by its id, in the section \"Exceptions\" of {}:",
+                    prose(path, 60)
+                )),
                 run(exceptions.first().map_or_else(String::new, |first| {
-                    format!("- {}, until {}", first.id, first.expires)
+                    format!("- {}, until {}", first.id, prose(&first.expires, 12))
                 })),
                 say("land the document, then tag the commit that has it"),
             ];
@@ -67,38 +70,48 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
             ];
         }
         ChecklistViolation::TagUnsigned => {
-            block.title = "the release tag is not signed, so nobody has decided to release".into();
-            block.hints = vec![
-                say("a release manager signs the tag:"),
-                run(format!("git tag -d {short}")),
-                run(format!("git tag -s {short} {}", context.new.unwrap_or("<commit>"))),
-            ];
+            block.title = "nobody has signed the release tag".into();
+            block.hints = retag(context, "a release manager signs the tag:");
         }
-        ChecklistViolation::TagSigner { why, could } => {
-            block.title = "the release tag is not signed by a release manager".into();
-            block.seen = wrap(why, 62);
-            block.hints = vec![say(format!("a release manager ({}) signs the tag", names(could)))];
+        ChecklistViolation::TagSigner { why: reason, could } => {
+            block.title = "no release manager signed the release tag".into();
+            block.seen = vec![why(reason)];
+            let who = format!("a release manager ({}) signs the tag:", names(could));
+            block.hints = retag(context, &who);
         }
     }
 }
 
 fn relied_text(relied: &Relied) -> String {
     let what = if relied.break_glass { ", break-glass" } else { "" };
-    format!("{}  until {}{what}", relied.id, relied.expires)
+    format!("{}  until {}{what}", relied.id, prose(&relied.expires, 12))
 }
 
 fn previous(since: Option<&String>) -> String {
-    since.map_or_else(|| "the beginning, there is no release before".into(), Clone::clone)
+    let none = || "the beginning, there is no release before".into();
+    since.map_or_else(none, |name| prose(name, 40))
+}
+
+/// Says how a release is made once its document is right.
+fn land_first(context: &Context<'_>, first: &str) -> Vec<Hint> {
+    let mut hints =
+        vec![say(format!("{first} then tag the commit that has it:")), run("git fetch origin")];
+    let short = context.short_ref();
+    hints.push(run(format!("git tag -f -s {short} origin/{}", context.trust_branch())));
+    hints.push(say("see what is still open, without pushing:"));
+    hints.push(run(format!("refgate check {short}")));
+    hints
 }
 
 fn open_text(path: &str, item: &OpenItem) -> Vec<String> {
-    let place = if item.line == 0 { path.to_owned() } else { format!("{path}:{}", item.line) };
+    let path = Foreign::from(path).token(60);
+    let place = if item.line == 0 { path } else { format!("{path}:{}", item.line) };
     let what = match &item.what {
         OpenItemKind::Section { heading, count: 0 } => {
-            format!("the section \"{heading}\" is missing")
+            format!("the section \"{}\" is missing", prose(heading, 60))
         }
         OpenItemKind::Section { heading, count } => {
-            format!("the section \"{heading}\" stands {count} times")
+            format!("the section \"{}\" stands {count} times", prose(heading, 60))
         }
         OpenItemKind::ItemMissing { text, template_line } => {
             format!(
@@ -107,8 +120,12 @@ fn open_text(path: &str, item: &OpenItem) -> Vec<String> {
             )
         }
         OpenItemKind::NotTicked { text } => format!("not ticked: {}", text.quoted(90)),
-        OpenItemKind::FieldMissing { field } => format!("\"{field}\" is missing"),
-        OpenItemKind::FieldEmpty { field } => format!("\"{field}\" is not filled in"),
+        OpenItemKind::FieldMissing { field } => {
+            format!("\"{}\" is missing", prose(field, 60))
+        }
+        OpenItemKind::FieldEmpty { field } => {
+            format!("\"{}\" is not filled in", prose(field, 60))
+        }
         OpenItemKind::OwnerUnknown { who } => {
             format!("{} is nobody whom meta/STRUCTURE.md lists as a person now", who.quoted(40))
         }
@@ -121,9 +138,7 @@ fn open_text(path: &str, item: &OpenItem) -> Vec<String> {
         OpenItemKind::Html { text } => {
             format!("HTML that the template has not can hide text: {}", text.quoted(40))
         }
-        OpenItemKind::Unreadable(why) => why.clone(),
+        OpenItemKind::Unreadable(reason) => why(reason),
     };
-    let mut lines = vec![place];
-    lines.extend(wrap(&what, 58).into_iter().map(|line| format!("  {line}")));
-    lines
+    vec![place, format!("  {what}")]
 }

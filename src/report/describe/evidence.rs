@@ -1,9 +1,9 @@
 //! Scans and tests.
 
-use super::{Context, commit_line, count, more, run, say};
-use crate::evidence::kind::Kind;
-use crate::report::block::{Block, table};
-use crate::report::text::wrap;
+use super::{Context, commit_line, count, more, raise_limit, run, say, why};
+use crate::evidence::kind::{Kind, SuiteName};
+use crate::report::block::{Block, Hint};
+use crate::report::text::{prose, shell};
 use crate::violation::{
     CommitGap, EvidenceGap, FailedSuite, OpenFinding, ScanViolation, TestsViolation,
 };
@@ -19,7 +19,7 @@ pub(super) fn scan(violation: &ScanViolation, context: &Context<'_>, block: &mut
             unfit(gap, "evidence that says nothing", context, block)
         }
         ScanViolation::EvidenceIncomplete { gap } => {
-            unfit(gap, "evidence of a tool that failed", context, block)
+            unfit(gap, "results of a failed tool", context, block)
         }
         ScanViolation::FindingOpen { findings, count: all, block: threshold } => {
             finding(findings, *all, threshold, context, block);
@@ -41,12 +41,12 @@ pub(super) fn tests(violation: &TestsViolation, context: &Context<'_>, block: &m
     }
 }
 
-const MALFORMED: &str = "evidence that cannot be read";
-const WRONG_SUBJECT: &str = "evidence about something else";
+const MALFORMED: &str = "unreadable evidence";
+const WRONG_SUBJECT: &str = "evidence of another";
 const STALE: &str = "evidence that is too old";
 
 fn untrusted(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
-    unfit(gap, "evidence that nobody permitted has signed", context, block);
+    unfit(gap, "untrusted evidence", context, block);
     block.hints.insert(
         0,
         say("evidence is signed by the automation that meta/STRUCTURE.md lists for its kind"),
@@ -54,13 +54,11 @@ fn untrusted(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
 }
 
 fn missing(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Block) {
-    let kinds = all_kinds(gap);
-    let of = if gap.of == 1 {
-        "the commit has".into()
-    } else {
-        format!("{} of {} commits have", gap.count, gap.of)
+    let kinds = listed(&all_kinds(gap));
+    block.title = match gap.of {
+        1 => format!("the commit lacks {what} ({kinds})"),
+        of => format!("{} of {of} commits lack {what} ({kinds})", gap.count),
     };
-    block.title = format!("{of} no {what} ({})", kinds.join(", "));
     commits(gap, context, block);
     block
         .labels
@@ -90,12 +88,9 @@ fn commits(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
         block.seen.push(commit_line(&lacking.commit));
         for kind in &lacking.kinds {
             let name = kind.kind.as_ref().map_or_else(|| "evidence".into(), ToString::to_string);
-            if let Some(why) = &kind.why {
-                let mut lines = wrap(&format!("{name}: {why}"), 58).into_iter();
-                block.seen.extend(lines.next().map(|line| format!("  {line}")));
-                block.seen.extend(lines.map(|line| format!("    {line}")));
-            } else if gap.count > 1 || lacking.kinds.len() > 1 {
-                block.seen.push(format!("  {name}: none"));
+            match &kind.why {
+                Some(reason) => block.seen.push(format!("  {name}: {}", why(reason))),
+                None => block.seen.push(format!("  {name}: none")),
             }
         }
     }
@@ -104,12 +99,25 @@ fn commits(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
 
 /// The command that attaches what a commit lacks.
 fn attach(gap: &EvidenceGap, context: &Context<'_>, block: &mut Block) {
-    let what =
-        if gap.count == 1 { "run the tools on the commit" } else { "run the tools on each commit" };
-    block.hints.push(say(format!("{what}, attach what they write, then push again:")));
+    block.hints.push(say("run the tools, attach what they write, then push again:"));
     for lacking in gap.commits.iter().take(context.shown) {
         block.hints.push(run(attach_command(lacking)));
     }
+    let left = gap.count.saturating_sub(context.shown.min(gap.commits.len()));
+    if left > 0 {
+        block
+            .hints
+            .push(say(format!("and so on for {left} more (refgate check --all lists them)")));
+    }
+    let reasons = gap.commits.iter().flat_map(|c| &c.kinds).filter_map(|kind| kind.why.as_deref());
+    block.hints.extend(raise_limit(reasons));
+}
+
+/// Writes a list, the first few of it.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 6;
+    let shown = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{shown}, {} more", names.len() - MOST) } else { shown }
 }
 
 fn attach_command(lacking: &CommitGap) -> String {
@@ -132,47 +140,39 @@ fn finding(
     context: &Context<'_>,
     block: &mut Block,
 ) {
-    block.title = format!(
-        "{} without remediation or exception",
-        count(all, "blocking finding", "blocking findings")
-    );
+    let verb = if all == 1 { "is" } else { "are" };
+    block.title = format!("{} {verb} open", count(all, "blocking finding", "blocking findings"));
     for finding in findings.iter().take(context.shown) {
         let suppressed = if finding.suppressed { ", suppressed in the report alone" } else { "" };
         block.seen.push(format!(
             "{} {} in {}",
-            finding.severity,
-            finding.rule.shown(36),
-            finding.location.shown(60)
+            prose(&finding.severity, 10),
+            finding.rule.token(40),
+            finding.location.token(60)
         ));
-        block.seen.extend(
-            wrap(
-                &format!(
-                    "{}, found by {}{suppressed}",
-                    finding.title.quoted(52),
-                    finding.tool.quoted(24)
-                ),
-                58,
-            )
-            .into_iter()
-            .map(|line| format!("  {line}")),
-        );
+        block.seen.push(format!(
+            "  {}, found by {}{suppressed}",
+            finding.title.quoted(60),
+            finding.tool.quoted(30)
+        ));
         let commits: Vec<String> =
             finding.commits.iter().take(3).map(crate::id::CommitId::short).collect();
         let dots = if finding.commits.len() > 3 { ", ..." } else { "" };
-        block.seen.push(format!("  at {}{dots} ({})", commits.join(", "), finding.kind));
+        let kind = prose(&finding.kind, 40);
+        block.seen.push(format!("  at {}{dots} ({kind})", commits.join(", ")));
     }
     let shown = findings.len().min(context.shown);
     block.seen.extend(more(usize::try_from(all).unwrap_or(usize::MAX), shown));
-    block.labels.push(("blocks", format!("{threshold} and above, and what has no severity")));
-    block.hints = vec![
-        say(
-            "mend the code, scan the new commit and push that; a commit that stays in the pushed history is judged too, so squash the repair into it",
-        ),
-        say(
-            "where that cannot be done now, request an exception, which Security Engineering approves:",
-        ),
-        run("refgate check --format json | refgate exception new --from-verdict -"),
-    ];
+    block.labels.push(("blocks", format!("{} and above", prose(threshold, 10))));
+    let first = findings.iter().flat_map(|finding| &finding.commits).next();
+    block.hints = mend_in(first.map(crate::id::CommitId::short), context);
+    block.hints.push(say("then scan the new commits, attach that, and push again"));
+    block
+        .hints
+        .push(say("where that cannot be done now, ask Security Engineering for an exception:"));
+    let name = shell(&context.ref_name.to_string());
+    let command = format!("refgate exception new --from-check --ref {name}");
+    block.hints.push(run(command));
 }
 
 fn failed(suites: &[FailedSuite], context: &Context<'_>, block: &mut Block) {
@@ -182,17 +182,39 @@ fn failed(suites: &[FailedSuite], context: &Context<'_>, block: &mut Block) {
         block.seen.push(commit_line(&suite.commit));
         block.seen.push(format!(
             "  {}: {} of {} failed",
-            suite.suite,
+            prose(&suite.suite, 40),
             suite.failed,
             suite.ran.max(suite.failed)
         ));
-        let rows: Vec<Vec<String>> =
-            suite.tests.iter().take(context.shown).map(|test| vec![test.quoted(58)]).collect();
-        block.seen.extend(table(&rows).into_iter().map(|line| format!("    {line}")));
+        let shown = suite.tests.len().min(context.shown);
+        let tests = suite.tests.iter().take(shown);
+        block.seen.extend(tests.map(|test| format!("    {}", test.quoted(60))));
         let rest = usize::try_from(suite.failed).unwrap_or(usize::MAX);
-        block.seen.extend(more(rest, rows.len()).map(|line| format!("    {line}")));
+        block.seen.extend(more(rest, shown).map(|line| format!("    {line}")));
     }
     block.seen.extend(more(suites.len(), context.shown));
-    block.hints =
-        vec![say("mend what fails, run the suite again on the new commit, and attach its results")];
+    block.hints = mend_in(suites.first().map(|suite| suite.commit.id.short()), context);
+    block.hints.push(say("then run the suite on the new commit, and attach its results:"));
+    let names = suites.iter().filter_map(|suite| SuiteName::parse(&suite.suite));
+    let names: std::collections::BTreeSet<String> =
+        names.map(|name| format!("--tests {}=FILE", name.as_str())).collect();
+    let names: Vec<String> = names.into_iter().take(context.shown).collect();
+    block.hints.push(run(format!("refgate attach --push {} HEAD", names.join(" "))));
+}
+
+/// Says how to mend the commit that something was found in, so that no commit of the push has it.
+fn mend_in(commit: Option<String>, context: &Context<'_>) -> Vec<Hint> {
+    match commit {
+        Some(commit) if Some(commit.as_str()) != context.new && !context.ref_name.is_tag() => vec![
+            say("mend the code where it came in, so that no commit of the push has it:"),
+            run(format!("git commit -a --fixup {commit}")),
+            run(format!("git rebase -i --autosquash {}", shell(&format!("{commit}^")))),
+        ],
+        _ if context.ref_name.is_tag() => {
+            vec![say("mend the code, land that, and tag what landed")]
+        }
+        _ => {
+            vec![say("mend the code in the commit itself:"), run("git commit -a --amend --no-edit")]
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod trust;
 pub use review::missing_line;
 
 use super::block::{Block, Hint, Level};
+use super::text::{Foreign, prose, shell};
 use crate::evidence::change::CommitLabel;
 use crate::provenance::Source;
 use crate::refname::RefName;
@@ -45,18 +46,18 @@ const SUBJECT_WIDTH: usize = 44;
 /// The columns that a person's name may take.
 const NAME_WIDTH: usize = 24;
 
+/// The columns that the name of a ref may take where it is shown.
+const REF_WIDTH: usize = 60;
+
+/// The columns that a reason given by a parser may take, over several lines.
+const WHY_WIDTH: usize = 400;
+
 /// Returns the message for a violation.
 #[must_use]
 pub fn describe(violation: &Violation, context: &Context<'_>) -> Block {
-    let mut block = Block {
-        level: Level::Error,
-        code: Some(violation.code()),
-        title: String::new(),
-        place: context.place(),
-        seen: Vec::new(),
-        labels: Vec::new(),
-        hints: Vec::new(),
-    };
+    let mut block = Block::of(Level::Error, "");
+    block.code = Some(violation.code());
+    block.place = context.place();
     match violation {
         Violation::Ref(violation) => ref_guard::describe(violation, context, &mut block),
         Violation::Trust(violation) => trust::describe(violation, context, &mut block),
@@ -67,22 +68,56 @@ pub fn describe(violation: &Violation, context: &Context<'_>) -> Block {
         Violation::Checklist(violation) => checklist::describe(violation, context, &mut block),
         Violation::Exception(violation) => exception::describe(violation, context, &mut block),
     }
-    if !context.rule.clause.is_empty() {
-        block.labels.insert(0, ("gate", context.rule.clause.clone()));
-    }
+    block.labels.insert(0, ("gate", prose(clause(violation, context.rule), WHY_WIDTH)));
     if let Some(text) = context.trusted_text() {
         block.labels.push(("trusted", text));
     }
     block
 }
 
+/// Returns the clause that was broken: the gate's own, or that of the guard that is always on.
+#[must_use]
+pub fn clause<'a>(violation: &Violation, rule: &'a Rule) -> &'a str {
+    if !rule.clause.is_empty() {
+        return &rule.clause;
+    }
+    match violation {
+        Violation::Trust(_) => "trust guard, always on",
+        Violation::Notes(_) => "notes guard, always on for evidence",
+        Violation::Ref(_)
+        | Violation::Scan(_)
+        | Violation::Tests(_)
+        | Violation::Review(_)
+        | Violation::Checklist(_) => "ref guard, always on",
+        Violation::Exception(_) => "break-glass, which the push asks for",
+    }
+}
+
 impl Context<'_> {
     fn place(&self) -> String {
+        let name = shown_ref(self.ref_name);
         match (self.old, self.new) {
-            (Some(old), Some(new)) => format!("{}, {old}..{new}", self.ref_name),
-            (None, Some(new)) => format!("{}, {new}", self.ref_name),
-            (_, None) => self.ref_name.to_string(),
+            (Some(old), Some(new)) if old == new => format!("{name}, {new}"),
+            (Some(old), Some(new)) => format!("{name}, {old}..{new}"),
+            (None, Some(new)) => format!("{name}, {new}"),
+            (_, None) => name,
         }
+    }
+
+    /// Returns what the ref shall hold, for commands.
+    fn new_or_head(&self) -> &str {
+        self.new.unwrap_or("HEAD")
+    }
+
+    /// Returns the commit that a pushed tag is of, for commands: the tag object is there, too, when its ref is deleted.
+    fn tagged(&self) -> String {
+        shell(&format!("{}^{{commit}}", self.new_or_head()))
+    }
+
+    /// Returns the branch that the policy was read from, as commands take it.
+    fn trust_branch(&self) -> String {
+        let name = self.trusted.map_or("main", |source| source.ref_name.as_str());
+        shell(name.strip_prefix("refs/heads/").unwrap_or(name))
     }
 
     fn trusted_text(&self) -> Option<String> {
@@ -90,6 +125,7 @@ impl Context<'_> {
         let (ours, files): (Vec<&String>, Vec<&String>) =
             self.rule.origins.iter().partition(|origin| **origin == built_in);
         let files = files.into_iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let files = prose(&files, WHY_WIDTH);
         let source = self.trusted?;
         let short: String = source.commit_id.chars().take(crate::id::SHORT_LEN).collect();
         let name = source.ref_name.strip_prefix("refs/heads/").unwrap_or(&source.ref_name);
@@ -103,15 +139,64 @@ impl Context<'_> {
 
     /// Returns the ref as commands take it.
     fn short_ref(&self) -> String {
-        let short = self.ref_name.short();
-        RefName::parse(&[b"refs/heads/", short].concat()).map_or_else(
-            || self.ref_name.to_string(),
-            |name| {
-                let text = name.to_string();
-                text.strip_prefix("refs/heads/").unwrap_or(&text).to_owned()
-            },
-        )
+        let text = self.ref_name.to_string();
+        let prefixes = ["refs/heads/", "refs/tags/"];
+        let short = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
+        // A name that a command would take for an option is written in full.
+        shell(short.filter(|short| !short.starts_with('-')).unwrap_or(&text))
     }
+
+    /// Says how to bring in what is on the server, and push again.
+    fn catch_up(&self) -> Vec<Hint> {
+        if self.ref_name.is_evidence() {
+            let what = "join your notes with those of the server and push them:";
+            return vec![say(what), run("refgate attach --push")];
+        }
+        let branch = self.bare_ref();
+        vec![
+            say("bring in what is on the server, then push again:"),
+            run("git fetch origin"),
+            run(format!("git rebase {}", shell(&format!("origin/{branch}")))),
+            run(format!("git push origin {}", shell(&format!("HEAD:{branch}")))),
+        ]
+    }
+
+    /// Returns the ref without `refs/heads/`, as a part of a word of a command.
+    fn bare_ref(&self) -> String {
+        let text = self.ref_name.to_string();
+        text.strip_prefix("refs/heads/").unwrap_or(&text).to_owned()
+    }
+}
+
+/// Writes the name of a ref, which is ASCII, for showing.
+fn shown_ref(name: &RefName) -> String {
+    super::text::cut(&name.to_string(), REF_WIDTH)
+}
+
+/// Writes what is wrong in a file, with its place and the remedy.
+pub(super) fn problem(file: &str, line: usize, message: &str, help: Option<&str>) -> Vec<String> {
+    let file = prose(file, 56);
+    let place = if line == 0 { file } else { format!("{file}:{line}") };
+    let mut lines = vec![place, format!("  {}", why(message))];
+    lines.extend(help.map(|help| format!("  help: {}", why(help))));
+    lines
+}
+
+/// Writes a reason that a parser gives.
+fn why(text: &str) -> String {
+    prose(text, WHY_WIDTH)
+}
+
+/// Says where an administrator changes the limit that a reason names as `limits.<key>`; nothing if it names none.
+pub(super) fn raise_limit<'a>(reasons: impl IntoIterator<Item = &'a str>) -> Vec<Hint> {
+    let keys: std::collections::BTreeSet<&str> = reasons
+        .into_iter()
+        .flat_map(|reason| reason.split("(limits.").skip(1))
+        .filter_map(|rest| rest.split(')').next())
+        .filter(|key| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+        .collect();
+    let hint = |key| say(format!("an administrator can raise {key} {}", crate::limits::WHERE));
+    keys.into_iter().take(SHOWN).map(hint).collect()
 }
 
 /// Writes a commit as `4f2a91c0d3e1  "subject", by "author"`.
@@ -141,7 +226,7 @@ fn names(people: &[Person]) -> String {
 
 /// Writes a name of the trusted list, which holds no hidden characters.
 fn plain(name: &str) -> String {
-    super::text::Foreign::from(name).shown(NAME_WIDTH)
+    Foreign::from(name).shown(NAME_WIDTH)
 }
 
 fn count(n: u64, one: &str, many: &str) -> String {

@@ -1,15 +1,22 @@
 //! How protected refs move.
 
-use super::{Context, run, say};
-use crate::report::block::Block;
+use super::{Context, raise_limit, run, say, shown_ref, why};
+use crate::repo::fault::{Fault, ObjectKind, Problem};
+use crate::report::block::{Block, Hint};
+use crate::report::text::{prose, shell};
 use crate::violation::RefViolation;
 
+#[expect(clippy::too_many_lines, reason = "one arm for each code, which belong side by side")]
 pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &mut Block) {
     let short = context.short_ref();
+    let full = shell(&context.ref_name.to_string());
     match violation {
         RefViolation::Frozen { reason, from, until, zone } => {
-            block.title = format!("frozen: {reason}");
-            block.seen = vec![format!("since  {from}"), format!("until  {until}, {zone}")];
+            block.title = format!("frozen: {}", prose(reason, 60));
+            block.seen = vec![
+                format!("since  {}", prose(from, 20)),
+                format!("until  {}, {}", prose(until, 20), prose(zone, 30)),
+            ];
             block.hints = vec![
                 say("push again when the window is over; all windows are shown by"),
                 run("refgate release freeze"),
@@ -19,104 +26,101 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
         }
         RefViolation::Deleted => {
             block.title = "this ref is protected and cannot be deleted".into();
-            block.hints = vec![say(
-                "an administrator can delete it on the server, after the policy stops protecting it",
-            )];
+            block.hints = vec![
+                say("if it has to go, an administrator deletes it on the server:"),
+                run(format!("git update-ref -d {full}")),
+            ];
         }
         RefViolation::NotFastForward { old, new } => {
             block.title =
                 "this would rewrite history: the old tip is not part of the new one".into();
             block.seen =
                 vec![format!("old tip  {}", old.short()), format!("new tip  {}", new.short())];
-            block.hints = vec![
-                say("bring in what is on the server, then push again:"),
-                run("git fetch origin"),
-                run(format!("git rebase origin/{short}")),
-            ];
+            block.hints = context.catch_up();
         }
         RefViolation::NotFirstParent { old, new } => {
             block.title =
                 "the branch would go on from a side branch: merge the other way round".into();
             block.seen = vec![
-                format!(
-                    "old tip  {}  is reached from the new tip, but not by first parents",
-                    old.short()
-                ),
                 format!("new tip  {}", new.short()),
+                format!("old tip  {}, reached, but not by first parents", old.short()),
             ];
             block.hints = vec![
-                say(format!(
-                    "make the merge on {short}, so that its first parent is what the server has:"
-                )),
-                run(format!("refgate land --onto {short}")),
+                say("make the merge on what the server has, which becomes its first parent:"),
+                run(format!("refgate land {} --onto {short}", new.short())),
             ];
         }
         RefViolation::Moved { actual } => {
             block.title = "the ref moved: somebody pushed before you".into();
             block.seen = vec![match actual {
-                Some(id) => format!(
-                    "the server has {}",
-                    id.chars().take(crate::id::SHORT_LEN).collect::<String>()
-                ),
+                Some(id) => {
+                    let short: String = id.chars().take(crate::id::SHORT_LEN).collect();
+                    format!("the server has {}", prose(&short, 2 * crate::id::SHORT_LEN))
+                }
                 None => "the server has no such ref".into(),
             }];
-            block.hints = vec![say("fetch and push again:"), run("git fetch origin")];
+            block.hints = context.catch_up();
         }
         RefViolation::NamedTwice { names } => {
             block.title = "one push updates this ref more than once".into();
-            block.seen = names.iter().map(ToString::to_string).collect();
+            block.seen = names.iter().take(context.shown).map(shown_ref).collect();
+            block.seen.extend(super::more(names.len(), context.shown));
             block.hints = vec![say("push each ref once, under one name")];
         }
         RefViolation::Alias { target } => {
             block.title = "this name is an alias of another ref on the server".into();
-            block.seen = vec![format!("{} -> {target}", context.ref_name)];
-            block.hints = vec![say(format!("push to {target} itself"))];
+            block.seen = vec![format!("it leads to {}", shown_ref(target))];
+            block.hints = vec![
+                say("push to the ref itself:"),
+                run(format!(
+                    "git push origin {}",
+                    shell(&format!("{}:{target}", context.new.unwrap_or_default()))
+                )),
+            ];
         }
         RefViolation::Spelling { pattern } => {
             block.title =
                 "this name differs from a protected one only in upper and lower case".into();
-            block.seen = vec![format!("protected: {pattern}")];
+            block.seen = vec![format!("protected: {}", why(pattern))];
             block.hints = vec![say("use the protected spelling, or another name")];
         }
         RefViolation::NameUnfit { name } => {
             block.title = "this name cannot be the name of a protected ref".into();
-            block.seen = vec![format!("sent as {}", name.quoted(60))];
+            block.seen = vec![format!("sent as {}", name.quoted(56))];
             block.hints = vec![say(
                 "use a name of printable ASCII characters that git check-ref-format takes",
             )];
         }
         RefViolation::Shadows { protected } => {
             block.title = "this name would be taken for another ref".into();
-            block.seen =
-                vec![format!("it could stand for {protected} in commands that take short names")];
+            block.seen = vec![
+                format!("it could stand for {}", prose(protected, 40)),
+                "in commands that take short names".into(),
+            ];
             block.hints = vec![say("use another name")];
         }
         RefViolation::Replace => {
             block.title = "replace refs make objects pretend to be others".into();
-            block.hints = vec![say("keep refs/replace/ in your own clone")];
+            block.hints =
+                vec![say("keep refs/replace/ in your own clone, and leave it out of the push")];
         }
         RefViolation::Unrelated => {
-            block.title = "the new branch has no commit in common with any protected branch".into();
-            block.hints =
-                vec![say("start protected branches from a commit that has passed the gates")];
-        }
-        RefViolation::ObjectFaulty { fault } => {
-            block.title = "the push holds an object that readers do not agree on".into();
-            block.seen = vec![format!("{} {}", fault.kind, fault.id.to_hex())];
-            block.seen.extend(crate::report::text::wrap(&fault_text(fault), 62));
+            block.title = "the new branch begins on no protected branch".into();
+            block.seen =
+                vec!["by first parents it comes to nothing that has passed the gates".into()];
             block.hints = vec![
-                say("make the object anew with git itself, for example:"),
-                run("git commit --amend --no-edit"),
+                say("start it where a protected branch is, and land the rest on it:"),
+                run(format!("git push origin origin/{}:{full}", context.trust_branch())),
             ];
         }
+        RefViolation::ObjectFaulty { fault } => faulty(fault, context, block),
         RefViolation::TooManyCommits { limit } => {
             block.title = format!("more than {limit} new commits in one update");
             block.hints = vec![
-                say("push in steps, each a part of the history"),
-                say(
-                    "for an import, an administrator can raise limits.commits in the server settings",
-                ),
+                say("push the history in steps, each a part of it, such as"),
+                run(format!("git push origin HEAD~{limit}:{full}")),
             ];
+            block.hints.extend(raise_limit(["(limits.commits)"]));
         }
         RefViolation::Shallow => {
             block.title = "the push comes from a shallow clone, so its history is cut off".into();
@@ -124,45 +128,105 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
                 vec![say("complete your clone, then push again:"), run("git fetch --unshallow")];
         }
         RefViolation::NotACommit { kind } => {
-            block.title = format!("a protected branch holds commits, and this is a {kind}");
+            block.title = format!("this ref holds commits, and this is a {kind}");
+            block.hints = match kind {
+                ObjectKind::Tag => vec![
+                    say("push the commit that the tag is of:"),
+                    run(format!("git push origin {}:{full}", context.tagged())),
+                ],
+                ObjectKind::Commit | ObjectKind::Tree | ObjectKind::Blob => {
+                    vec![say("push a commit")]
+                }
+            };
         }
         RefViolation::TagMoved => {
             block.title = "a release tag never moves once it is published".into();
-            block.hints = vec![say("release under a new version")];
+            block.hints = vec![
+                say("release under a new version; to have the server's tag in your clone again:"),
+                run(format!("git fetch --force origin tag {short}")),
+            ];
         }
         RefViolation::TagLightweight => {
-            block.title =
-                "a release tag is an annotated, signed tag, and this is a plain commit".into();
-            block.hints = vec![
-                say("delete the tag in your clone and make a signed one:"),
-                run(format!("git tag -d {short}")),
-                run(format!("git tag -s {short} {}", context.new.unwrap_or("<commit>"))),
-            ];
+            block.title = "a release tag is a tag object with a signature, not a bare name".into();
+            block.hints = retag(context, "a release manager makes the tag anew and signs it:");
         }
         RefViolation::TagName { inner } => {
             block.title = "the name inside the tag is not the name of the ref".into();
-            block.seen =
-                vec![format!("inside: {}", inner.quoted(60)), format!("ref:    \"{short}\"")];
-            block.hints = vec![say("tag the commit anew under the name that you push")];
+            block.seen = vec![
+                format!("inside  {}", inner.quoted(56)),
+                format!("ref     {}", super::Foreign::from(context.ref_name.short()).quoted(56)),
+            ];
+            block.hints = vec![
+                say("tag the commit under the name that you push:"),
+                run(format!("git tag -f -s {short} {}", context.tagged())),
+                run(format!("git push origin {short}")),
+            ];
         }
         RefViolation::TagTarget { kind } => {
             block.title = format!("a release tag is of a commit, and this one is of a {kind}");
-            block.hints = vec![say("tag the commit itself")];
+            block.hints = match kind {
+                ObjectKind::Tag => retag(context, "tag the commit itself:"),
+                ObjectKind::Commit | ObjectKind::Tree | ObjectKind::Blob => {
+                    vec![say("tag the commit itself")]
+                }
+            };
         }
         RefViolation::TagUnreachable { commit, branches } => {
             block.title = "the tagged commit is on no protected branch".into();
             block.seen = vec![format!("commit {}", commit.short())];
-            block
-                .seen
-                .extend(branches.iter().take(context.shown).map(|name| format!("not on {name}")));
+            let names = branches.iter().take(context.shown);
+            block.seen.extend(names.map(|name| format!("not on {}", shown_ref(name))));
             block.seen.extend(super::more(branches.len(), context.shown));
-            block.hints = vec![say("land the commit on a protected branch, then tag what landed")];
+            block.hints = vec![
+                say("land the commit on a protected branch, then tag what landed:"),
+                run(format!("refgate land {} --onto {}", commit.short(), context.trust_branch())),
+            ];
         }
     }
 }
 
-fn fault_text(fault: &crate::repo::fault::Fault) -> String {
-    let text = fault.to_string();
+/// Says how a tag is made anew; its ref is not on the server.
+pub(super) fn retag(context: &Context<'_>, who: &str) -> Vec<Hint> {
+    let short = context.short_ref();
+    vec![
+        say(who),
+        run(format!("git tag -d {short}")),
+        run(format!("git tag -s {short} {}", context.tagged())),
+        run(format!("git push origin {short}")),
+    ]
+}
+
+fn faulty(fault: &Fault, context: &Context<'_>, block: &mut Block) {
+    let text = why(&fault.to_string());
     let prefix = format!("{} {} ", fault.kind, fault.id.to_hex_with_len(crate::id::SHORT_LEN));
-    format!("it {}", text.strip_prefix(&prefix).unwrap_or(&text))
+    let rest = text.strip_prefix(&prefix).unwrap_or(&text);
+    block.seen =
+        vec![format!("{} {}", fault.kind, fault.id.to_hex_with_len(40)), format!("it {rest}")];
+    (block.title, block.hints) = match &fault.problem {
+        Problem::Missing | Problem::IsA(_) => (
+            "an object that the push needs is not there as it should be".into(),
+            vec![say("see what is wrong in your clone:"), run("git fsck --connectivity-only")],
+        ),
+        Problem::TooLarge { .. } | Problem::TooMany { .. } => (
+            "an object of the push is larger than a limit of the server".into(),
+            raise_limit([rest]),
+        ),
+        Problem::Malformed(_) => (
+            "an object of the push is not as git writes it".into(),
+            match fault.kind {
+                ObjectKind::Commit if context.ref_name.is_tag() => Vec::new(),
+                ObjectKind::Commit => vec![
+                    say("make the commit and those on top of it anew with git itself:"),
+                    run(format!(
+                        "git rebase --force-rebase {}",
+                        shell(&format!("{}^", fault.id.to_hex_with_len(crate::id::SHORT_LEN)))
+                    )),
+                ],
+                ObjectKind::Tag => retag(context, "make the tag anew with git itself:"),
+                ObjectKind::Tree | ObjectKind::Blob => {
+                    vec![say("make the commits that hold it anew with git itself")]
+                }
+            },
+        ),
+    };
 }

@@ -1,10 +1,10 @@
 //! Approvals.
 
-use super::{Context, commit_line, count, more, names, run, say};
+use super::{Context, Foreign, commit_line, count, more, names, run, say, why};
 use crate::evidence::approval::ChangeDigest;
 use crate::evidence::change::{Binding, Part};
-use crate::report::block::{Block, table};
-use crate::report::text::wrap;
+use crate::report::block::Block;
+use crate::report::text::{columns, prose, shell, wrap};
 use crate::violation::{Missing, ReviewGap, ReviewViolation, Said, Standing, UnsignedCommit};
 
 pub(super) fn describe(violation: &ReviewViolation, context: &Context<'_>, block: &mut Block) {
@@ -16,32 +16,35 @@ pub(super) fn describe(violation: &ReviewViolation, context: &Context<'_>, block
         ReviewViolation::MaintainerMissing { gap } => {
             block.title = "no maintainer approved this change".into();
             if gap.missing.iter().any(|m| matches!(m, Missing::SecondMaintainer { .. })) {
-                block.title = "paths of no domain need the approval of a second maintainer".into();
+                block.title = "a second maintainer has to approve".into();
             }
             change(gap, context, block);
         }
         ReviewViolation::ReviewerMissing { gap } => {
             let domains: Vec<&str> = gap.missing.iter().filter_map(domain).collect();
-            block.title = format!("no reviewer of {} approved this change", domains.join(" and "));
+            block.title = format!("no reviewer of {} approved this change", some(&domains));
             change(gap, context, block);
         }
         ReviewViolation::ThresholdMissing { gap } => {
-            block.title = "a change of trusted files needs more maintainers".into();
+            block.title = "trusted files need more maintainers".into();
             change(gap, context, block);
         }
         ReviewViolation::SelfApproved { gap } => {
-            block.title = "people approved their own work, which does not count".into();
+            block.title = "approvals of one's own work do not count".into();
             change(gap, context, block);
         }
         ReviewViolation::Rejected { gap } => {
-            let who: Vec<String> =
+            let who: std::collections::BTreeSet<String> =
                 gap.statements.iter().filter(|s| rejects(s)).map(|s| s.who.shown(24)).collect();
-            block.title = format!("{} objects to this change", who.join(", "));
+            let verb = if who.len() == 1 { "objects" } else { "object" };
+            let who: Vec<&str> = who.iter().map(String::as_str).collect();
+            block.title = format!("{} {verb} to this change", some(&who));
             change(gap, context, block);
             block.hints = vec![
-                say(
-                    "answer the objection with another change, or ask its author to take it back with",
-                ),
+                say(format!(
+                    "answer the objection with another change; or {} can take it back with",
+                    some(&who)
+                )),
                 run(format!(
                     "refgate withdraw {} --onto {} --push",
                     head(gap),
@@ -49,46 +52,51 @@ pub(super) fn describe(violation: &ReviewViolation, context: &Context<'_>, block
                 )),
             ];
         }
-        ReviewViolation::TrailerAmbiguous { commit, why } => {
-            block.title =
-                "the approvals in a commit message can be read in more than one way".into();
-            block.seen = vec![commit_line(commit)];
-            block.seen.extend(wrap(why, 62));
+        ReviewViolation::TrailerAmbiguous { commit, why: reason } => {
+            block.title = "approvals that readers read differently".into();
+            block.seen = vec![commit_line(commit), format!("  {}", why(reason))];
+            let id = commit.id.short();
             block.hints = vec![
                 say(
-                    "write the approvals into the last paragraph and nothing else there; refgate does it:",
+                    "reword the commit, so that trailers stand in the last paragraph and nothing else does; approvals stay valid:",
                 ),
-                run("refgate seal"),
+                if context.new == Some(id.as_str()) {
+                    run("git commit --amend")
+                } else {
+                    run(format!("git rebase -i {}", shell(&format!("{id}^"))))
+                },
             ];
         }
         ReviewViolation::SubmoduleChanged { paths } => {
-            block.title = "a submodule moves, and what it brings in was not reviewed".into();
-            block.seen = paths.iter().take(context.shown).map(|path| path.quoted(62)).collect();
+            block.title = "a submodule moves to unreviewed content".into();
+            block.seen = paths.iter().take(context.shown).map(|path| path.token(62)).collect();
             block.seen.extend(more(paths.len(), context.shown));
-            block.hints = vec![say(
-                "bring the content in as files, or set review.submodules = \"allow\" in meta/refgate.toml",
-            )];
+            block.hints = vec![
+                say("bring the content in as files, which are reviewed like all others"),
+                say("the maintainers can set review.submodules = \"allow\" in meta/refgate.toml"),
+            ];
         }
         ReviewViolation::CommitUnsigned { commits, count: all } => {
-            unsigned(commits, *all, context, block)
+            unsigned(commits, *all, context, block);
         }
     }
 }
 
 fn unsigned(commits: &[UnsignedCommit], all: usize, context: &Context<'_>, block: &mut Block) {
-    block.title = format!(
-        "{} signed by nobody on the trusted list",
-        count(all as u64, "commit is", "commits are")
-    );
+    block.title =
+        format!("{} a signature that counts", count(all as u64, "commit lacks", "commits lack"));
     for unsigned in commits.iter().take(context.shown) {
         block.seen.push(commit_line(&unsigned.commit));
-        let why = unsigned.why.as_deref().unwrap_or("it has no signature");
-        block.seen.extend(wrap(why, 58).into_iter().map(|line| format!("  {line}")));
+        let reason = unsigned.why.as_deref().unwrap_or("it has no signature");
+        block.seen.push(format!("  {}", why(reason)));
     }
     block.seen.extend(more(all, context.shown));
     block.hints = vec![
-        say("sign the commits with a key that meta/STRUCTURE.md lists:"),
-        run("git rebase --exec 'git commit --amend --no-edit -S' @{upstream}"),
+        say("sign the commits with a key that meta/STRUCTURE.md lists, then push again:"),
+        run(format!(
+            "git rebase --exec 'git commit --amend --no-edit -S' {}",
+            context.old.unwrap_or("--root")
+        )),
     ];
 }
 
@@ -122,15 +130,21 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
             .seen
             .push(format!("line {line} of {} looks like an approval but is none", commit.short()));
     }
-    for missing in &gap.missing {
-        let text = missing_text(missing);
-        block.labels.push(("missing", text));
+    block.seen.extend(more(gap.look_alikes.len(), context.shown));
+    for missing in gap.missing.iter().take(context.shown) {
+        block.labels.push(("missing", missing_text(missing)));
+    }
+    let left = gap.missing.len().saturating_sub(context.shown);
+    if left > 0 {
+        block.labels.push(("missing", format!("{left} more (refgate check --all lists them)")));
     }
     let could: std::collections::BTreeSet<String> =
         gap.missing.iter().filter_map(could_text).collect();
     if !could.is_empty() {
-        let could: Vec<String> = could.into_iter().collect();
-        block.hints.push(say(format!("{} can approve it with", could.join(", and "))));
+        let could: Vec<String> = could.into_iter().take(context.shown).collect();
+        block.hints.push(say("share the commit, unless a branch of the server has it already:"));
+        block.hints.push(run(format!("git push origin {0}:refs/heads/review/{0}", head(gap))));
+        block.hints.push(say(format!("then {} can approve it with", could.join(", and "))));
         block.hints.push(run(format!(
             "refgate approve {} --onto {} --push",
             head(gap),
@@ -141,7 +155,7 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
     let stuck: std::collections::BTreeSet<String> =
         gap.missing.iter().filter_map(stuck_text).collect();
     if !stuck.is_empty() {
-        let stuck: Vec<String> = stuck.into_iter().collect();
+        let stuck: Vec<String> = stuck.into_iter().take(context.shown).collect();
         block.hints.push(say(format!(
             "nobody is left who could give {}: the maintainers can add somebody to meta/STRUCTURE.md",
             stuck.join(" or ")
@@ -150,28 +164,49 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
 }
 
 fn statements(statements: &[Said], context: &Context<'_>, block: &mut Block) {
-    let rows: Vec<Vec<String>> = statements
-        .iter()
-        .take(4 * context.shown)
-        .map(|said| vec![said.who.shown(22), standing(&said.standing)])
-        .collect();
-    for line in table(&rows) {
-        let column = rows
-            .iter()
-            .map(|row| row.first().map_or(0, |who| who.chars().count()))
-            .max()
-            .unwrap_or(0)
-            + 2;
-        let (who, text) = (
-            line.chars().take(column).collect::<String>(),
-            line.chars().skip(column).collect::<String>(),
-        );
-        for (at, part) in wrap(&text, 66 - column.min(24)).into_iter().enumerate() {
-            let head = if at == 0 { who.clone() } else { " ".repeat(column) };
-            block.seen.push(format!("{head}{part}"));
+    let shown = || statements.iter().take(4 * context.shown);
+    let names: Vec<String> = shown().map(speaker).collect();
+    let column = names.iter().map(|name| columns(name)).max().unwrap_or(0) + 2;
+    for (name, said) in names.iter().zip(shown()) {
+        for (at, part) in wrap(&standing(&said.standing), 66 - column).into_iter().enumerate() {
+            let head = if at == 0 { name.as_str() } else { "" };
+            let pad = " ".repeat(column - columns(head));
+            block.seen.push(format!("{head}{pad}{part}"));
         }
     }
     block.seen.extend(more(statements.len(), 4 * context.shown));
+}
+
+/// Names who speaks: bare if a signature proves it, in quotes if it is only claimed.
+fn speaker(said: &Said) -> String {
+    match said.standing {
+        Standing::Unsigned | Standing::Malformed(_) | Standing::Refused(_) => said.who.quoted(24),
+        Standing::Approves { .. }
+        | Standing::Rejects { .. }
+        | Standing::Withdrawn
+        | Standing::NoVoice
+        | Standing::Repeated
+        | Standing::OwnWork(_)
+        | Standing::NoRole { .. }
+        | Standing::Expired { .. }
+        | Standing::FromFuture { .. }
+        | Standing::Untouched
+        | Standing::Elsewhere(_) => said.who.shown(24),
+    }
+}
+
+/// Joins names of the trusted list, the first few of them.
+fn some(names: &[&str]) -> String {
+    const MOST: usize = 3;
+    let mut shown: Vec<String> = names.iter().take(MOST).map(|name| prose(name, 40)).collect();
+    if names.len() > MOST {
+        shown.push(format!("{} more", names.len() - MOST));
+    }
+    match shown.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => "somebody".into(),
+    }
 }
 
 fn standing(standing: &Standing) -> String {
@@ -181,18 +216,23 @@ fn standing(standing: &Standing) -> String {
             if *maintainer {
                 roles.push("maintainer".into());
             }
-            roles.extend(domains.iter().map(|domain| format!("reviewer of {domain}")));
+            let reviews =
+                domains.iter().take(3).map(|domain| format!("reviewer of {}", prose(domain, 40)));
+            roles.extend(reviews);
+            if domains.len() > 3 {
+                roles.push(format!("{} more", domains.len() - 3));
+            }
             format!("approves as {}", roles.join(", "))
         }
         Standing::Rejects { reason } => {
-            format!("objects: {}", crate::report::text::Foreign::from(reason).quoted(100))
+            format!("objects: {}", Foreign::from(reason).quoted(160))
         }
         Standing::Withdrawn => "withdrawn".into(),
         Standing::NoVoice => "objects, but holds no role for this change".into(),
         Standing::Repeated => "approves, counted already".into(),
         Standing::Unsigned => "named, but not signed".into(),
-        Standing::Malformed(why) => format!("malformed: {why}"),
-        Standing::Refused(why) => format!("signature refused: {why}"),
+        Standing::Malformed(reason) => format!("malformed: {}", why(reason)),
+        Standing::Refused(reason) => format!("signature refused: {}", why(reason)),
         Standing::OwnWork(part) => format!("{}, so the approval does not count", part_text(*part)),
         Standing::NoRole { unsigned_role: true } => {
             "good signature, but not for the role that counts".into()
@@ -201,9 +241,13 @@ fn standing(standing: &Standing) -> String {
             "good signature, but no role for this change".into()
         }
         Standing::Expired { until, days } => {
-            format!("expired on {until}, {} ago", count(days.unsigned_abs(), "day", "days"))
+            let ago = match days {
+                0 => "today".into(),
+                days => format!("{} ago", count(days.unsigned_abs(), "day", "days")),
+            };
+            format!("approved, but that ended on {}, {ago}", prose(until, 20))
         }
-        Standing::FromFuture { at } => format!("dated {at}, which is still to come"),
+        Standing::FromFuture { at } => format!("dated {}, which is still to come", prose(at, 40)),
         Standing::Untouched => "signed without touching the security key".into(),
         Standing::Elsewhere(binding) => binding_text(binding),
     }
@@ -226,7 +270,7 @@ fn binding_text(binding: &Binding) -> String {
         Binding::Replay => "approves what this comes from, but not this itself".into(),
         Binding::Stale { change } => format!("approves another change ({})", short_digest(change)),
         Binding::Residual { paths, count } => {
-            let shown: Vec<String> = paths.iter().take(3).map(|path| path.quoted(40)).collect();
+            let shown: Vec<String> = paths.iter().take(3).map(|path| path.token(40)).collect();
             let dots = if *count > shown.len() {
                 format!(" and {} more", count - shown.len())
             } else {
@@ -234,7 +278,7 @@ fn binding_text(binding: &Binding) -> String {
             };
             format!("approves another change; not covered: {}{dots}", shown.join(", "))
         }
-        Binding::Unverifiable(why) => format!("cannot be checked: {why}"),
+        Binding::Unverifiable(reason) => format!("cannot be checked: {}", why(reason)),
         Binding::Spent { landed } => {
             format!("spent: the change landed with {} and was taken back", landed.short())
         }
@@ -256,18 +300,19 @@ fn missing_text(missing: &Missing) -> String {
                     format!(" other than {}, who is counted as the maintainer", names(people))
                 }
             };
-            format!("{} of domain {domain}{taken}", count(*more as u64, "reviewer", "reviewers"))
+            let reviewers = count(*more as u64, "reviewer", "reviewers");
+            format!("{reviewers} of domain {}{taken}", prose(domain, 40))
         }
         Missing::SecondMaintainer { more, paths, .. } => {
-            let shown: Vec<String> = paths.iter().take(3).map(|path| path.quoted(40)).collect();
-            format!(
-                "{}, for paths of no domain such as {}",
-                count(*more as u64, "further maintainer", "further maintainers"),
-                shown.join(", ")
-            )
+            let shown: Vec<String> = paths.iter().take(3).map(|path| path.token(40)).collect();
+            let maintainers = count(*more as u64, "further maintainer", "further maintainers");
+            if shown.is_empty() {
+                return format!("{maintainers}, since the change touches no path");
+            }
+            format!("{maintainers}, for paths of no domain such as {}", shown.join(", "))
         }
         Missing::Threshold { more, need, paths, .. } => {
-            let shown: Vec<String> = paths.iter().take(3).map(|path| path.quoted(40)).collect();
+            let shown: Vec<String> = paths.iter().take(3).map(|path| path.token(40)).collect();
             format!(
                 "{} of the {need} that a change of {} needs",
                 count(*more as u64, "maintainer", "maintainers"),
@@ -303,6 +348,8 @@ fn missing_from(missing: &Missing) -> (String, &[crate::violation::Person]) {
         Missing::Maintainers { could, .. }
         | Missing::SecondMaintainer { could, .. }
         | Missing::Threshold { could, .. } => ("a maintainer".to_owned(), could),
-        Missing::Reviewer { domain, could, .. } => (format!("a reviewer of {domain}"), could),
+        Missing::Reviewer { domain, could, .. } => {
+            (format!("a reviewer of {}", prose(domain, 40)), could)
+        }
     }
 }

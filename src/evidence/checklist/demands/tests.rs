@@ -64,7 +64,12 @@ fn shown(item: &OpenItem) -> String {
         OpenItemKind::DigestMissing { artifact } => format!("digest {}", artifact.shown(100)),
         OpenItemKind::GateMissing { gate } => format!("gate {gate}"),
         OpenItemKind::Html { text } => format!("html {}", text.shown(100)),
-        other => format!("{other:?}"),
+        OpenItemKind::Section { .. }
+        | OpenItemKind::ItemMissing { .. }
+        | OpenItemKind::NotTicked { .. }
+        | OpenItemKind::FieldMissing { .. }
+        | OpenItemKind::FieldEmpty { .. }
+        | OpenItemKind::Unreadable(_) => format!("{:?}", item.what),
     };
     format!("{}: {what}", item.line)
 }

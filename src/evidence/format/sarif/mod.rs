@@ -13,7 +13,7 @@ mod rules;
 use super::Format;
 use super::error::{Fault, ReadError};
 use super::excerpt;
-use super::json::{Document, Object, Raw};
+use super::json::{Document, Object, Raw, UpTo};
 use super::tally::Tally;
 use crate::evidence::report::{Caveat, Class, Finding, Mark, Report, Tool, is_vulnerability_id};
 use crate::evidence::severity::{Rating, SeverityOverrides};
@@ -52,8 +52,8 @@ pub(super) fn read(
         tally: Tally::new(document, limits),
         runs: 0,
     };
-    if let Some(runs) = log.runs {
-        document.each(runs, |Object(run): Object<model::Run<'_>>| reading.run(&run))?;
+    for Object(run) in log.runs.iter().flat_map(|UpTo(runs)| runs) {
+        reading.run(run)?;
     }
     let Reading { mut report, tally, runs, .. } = reading;
     if runs == 0 {

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::evidence::format::json::{Object, Raw, Text, Whole};
+use super::MAX_RUNS;
+use crate::evidence::format::json::{Object, Raw, Text, UpTo, Whole};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -10,7 +11,7 @@ pub(super) struct Log<'a> {
     #[serde(borrow)]
     pub(super) version: Text<'a>,
     #[serde(borrow)]
-    pub(super) runs: Option<Raw<'a>>,
+    pub(super) runs: Option<UpTo<Object<Run<'a>>, MAX_RUNS>>,
     #[serde(borrow)]
     pub(super) inline_external_properties: Option<Raw<'a>>,
 }

@@ -308,3 +308,20 @@ fn a_document_that_cannot_be_read_is_told_where_something_blocks() {
     assert_eq!(codes(&judge(ONE)), [""; 0]);
     assert_eq!(codes(&judge(&[("L2", "a")])), ["scan-finding-open", "exception-malformed"]);
 }
+
+#[test]
+fn time_going_on_never_revives_an_exception() {
+    let good = document(&same, &[("eve@x.org", AT), ("finn@x.org", "2026-12-20T12:00:00Z")]);
+    let mut was_in_force = false;
+    let mut is_over = false;
+    for hour in (0..24 * 120).step_by(7) {
+        let moment = AT.parse::<jiff::Timestamp>().expect("a time")
+            + jiff::SignedDuration::from_hours(hour - 24);
+        let standing = exception::assess(&policy(), &good.exception, &good.lines, None, moment);
+        let in_force = matches!(standing, Standing::InForce { .. });
+        assert!(!(in_force && is_over), "revived at {moment}");
+        was_in_force |= in_force;
+        is_over |= was_in_force && !in_force;
+    }
+    assert!(was_in_force && is_over);
+}
