@@ -19,13 +19,13 @@ while [ $# -gt 0 ]; do
     *) break ;;
     esac
 done
-here=$(CDPATH= cd "$(dirname "$0")/.." && pwd)
+here=$(CDPATH='' cd "$(dirname "$0")/.." && pwd)
 cd "$here"
 : "${CARGO_TARGET_DIR:=$here/target}"
 export CARGO_TARGET_DIR
 dir=${1:-$CARGO_TARGET_DIR/bench}
 mkdir -p "$dir"
-dir=$(CDPATH= cd "$dir" && pwd)
+dir=$(CDPATH='' cd "$dir" && pwd)
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -54,7 +54,7 @@ while read -r old new ref; do
 done
 EOF
 chmod +x "$dir/noop-sh" "$dir/verify-commit"
-ls -l "$refgate" | awk '{ print "refgate: " $5 " bytes, for '"$target"'" }'
+printf 'refgate: %s bytes, for %s\n' "$(wc -c <"$refgate")" "$target"
 
 say generate
 generate() {

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # What the stories in this directory share; they read it in with `.`.
 #
 # A story makes, below $TESTREPO:

@@ -11,6 +11,7 @@ use super::args::{Hook, Install, Uninstall};
 use super::hook::CHAINED;
 use super::output::Output;
 use super::trust_root;
+use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::repo::layout::{Layout, read_bounded};
 
@@ -72,6 +73,7 @@ pub fn uninstall(args: &Uninstall, out: &mut Output) -> Result<()> {
         }
         // The directory goes if nothing is left in it.
         drop(std::fs::remove_dir(hooks.join(CHAINED)));
+        leave_push_options(&layout).map_err(|error| error.while_(step()))?;
         trust_root::remove(&layout, out).map_err(|error| error.while_(step()))?;
     }
     Ok(())
@@ -154,21 +156,40 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 fn hooks_path(layout: &Layout) -> Result<Option<String>> {
-    let git =
-        crate::client::git::Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
-    Ok(git.config("core.hooksPath")?.filter(|path| !path.is_empty()))
+    Ok(git_of(layout).config("core.hooksPath")?.filter(|path| !path.is_empty()))
 }
+/// The setting by which a server takes push options.
+const PUSH_OPTIONS: &str = "receive.advertisePushOptions";
+
+/// Says that it was refgate which set [`PUSH_OPTIONS`].
+const PUSH_OPTIONS_OURS: &str = "refgate.setAdvertisePushOptions";
+
+fn git_of(layout: &Layout) -> Git {
+    Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() }
+}
+
 /// Lets pushes carry options, by which break-glass names its exception; an administrator's own choice stays.
 fn take_push_options(layout: &Layout, out: &mut Output) -> Result<()> {
-    const KEY: &str = "receive.advertisePushOptions";
-    let git =
-        crate::client::git::Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
-    match git.ask(["config", "--local", "--get", KEY])? {
-        None => git.run(["config", "--local", KEY, "true"]).map(drop),
+    let git = git_of(layout);
+    match git.ask(["config", "--local", "--get", PUSH_OPTIONS])? {
+        None => {
+            git.run(["config", "--local", PUSH_OPTIONS_OURS, "true"])?;
+            git.run(["config", "--local", PUSH_OPTIONS, "true"]).map(drop)
+        }
         Some(set) if set == "true" => Ok(()),
         Some(set) => {
-            out.line(&format!("{KEY} is {set}, so pushes cannot break the glass"));
+            out.line(&format!("{PUSH_OPTIONS} is {set}, so pushes cannot break the glass"));
             Ok(())
         }
     }
+}
+
+/// Takes back what [`take_push_options`] has set.
+fn leave_push_options(layout: &Layout) -> Result<()> {
+    let git = git_of(layout);
+    if git.ask(["config", "--local", "--get", PUSH_OPTIONS_OURS])?.is_some() {
+        git.run(["config", "--local", "--unset", PUSH_OPTIONS])?;
+        git.run(["config", "--local", "--remove-section", "refgate"])?;
+    }
+    Ok(())
 }

@@ -331,7 +331,7 @@ fn nobody_lands_what_was_not_approved() {
     let commands: Vec<&str> =
         refused.out.lines().filter_map(|line| line.strip_prefix("hint:     ")).collect();
     assert!(commands.iter().all(|command| command.contains(short)), "{refused}");
-    assert_eq!(commands.len(), 3, "{refused}");
+    assert_eq!(commands.len(), 4, "{refused}");
     world.ci_passes(&commit);
     let approve = commands.iter().find(|command| command.starts_with("refgate approve"));
     for who in ["cleo", "ben"] {

@@ -396,7 +396,8 @@ fn init_names_everything_that_git_does_not_know() {
     made.accepted();
     assert_eq!(
         made.out,
-        "wrote meta/STRUCTURE.md\nwrote meta/refgate.toml\nwrote templates/document-template.md\n"
+        "wrote meta/STRUCTURE.md\nwrote meta/refgate.toml\nwrote templates/document-template.md\n\
+         wrote templates/exception-request.md\n"
     );
     let before = everything_below(&place.path("app"));
     let again = init();

@@ -449,6 +449,24 @@ fn t146_a_kept_hook_that_has_gone_refuses() {
 }
 
 #[test]
+fn t132_the_update_hook_takes_no_objects_from_where_a_variable_points() {
+    let (world, _, _) = unapproved();
+    let dana = world.person("dana");
+    dana.topic("elsewhere");
+    let commit = dana.commit("Only in the clone");
+    let main = world.on_server("refs/heads/main").expect("a branch");
+    let objects = dana.dir().join(".git/objects");
+    let judge = |args: &[&str]| -> Said {
+        let mut hook = world.refgate_command();
+        hook.current_dir(world.server()).env("GIT_DIR", ".").env("GIT_OBJECT_DIRECTORY", &objects);
+        output(hook.args(["hook"]).args(args)).into()
+    };
+    let said = judge(&["update", "refs/heads/main", &main, &commit]);
+    assert_eq!(said.codes(), ["ref-object-faulty"], "{said}");
+    assert!(said.err.contains(&commit[..12]), "{said}");
+}
+
+#[test]
 fn the_update_hook_judges_each_ref_by_itself() {
     let world = World::with(REVIEW, &structure());
     let server = world.server().to_string_lossy().into_owned();
