@@ -286,11 +286,7 @@ fn put(text: &str, heading: &str, body: &str, checklist: &Checklist) -> String {
     };
     let level = lines.get(at).and_then(|line| level_of(line)).map_or(2, |(level, _)| level);
     let is_next = |line: &&str| level_of(line).is_some_and(|(other, _)| other <= level);
-    let end = lines
-        .iter()
-        .skip(at + 1)
-        .position(|line| is_next(line))
-        .map_or(lines.len(), |n| at + 1 + n);
+    let end = lines.iter().skip(at + 1).position(is_next).map_or(lines.len(), |n| at + 1 + n);
     let section = lines.get(at..end).unwrap_or_default();
     // The words of the template stay; what is to be replaced begins with the first list or table.
     let is_place = |line: &&str| line.starts_with(['-', '*', '|']);
