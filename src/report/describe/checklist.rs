@@ -38,9 +38,7 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
                     "list each by its id, in the section \"Exceptions\" of {}:",
                     prose(path, 60)
                 )),
-                run(exceptions.first().map_or_else(String::new, |first| {
-                    format!("- {}, until {}", first.id, prose(&first.expires, 12))
-                })),
+                run(exceptions.first().map_or_else(String::new, |first| format!("- {}", first.id))),
                 say("land the document, then tag the commit that has it"),
             ];
         }
