@@ -16,6 +16,7 @@
 //! | [`gate`] | One pure function per gate: policy, facts and time in, outcome out. |
 //! | [`violation`], [`verdict`] | Every way to fail, and the one place that accepts. |
 //! | [`report`] | The verdict for people and machines. |
+//! | [`ledger`] | Records every judgement in a chain of lines. |
 //! | [`client`] | What the client commands share. |
 //!
 //! `docs/architecture.md` tells the same at length.
@@ -32,6 +33,7 @@ pub mod explain;
 pub mod gate;
 pub mod id;
 pub mod judge;
+pub mod ledger;
 pub mod limits;
 pub mod logging;
 pub mod policy;

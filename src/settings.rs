@@ -37,6 +37,19 @@ pub struct Settings {
     pub limits: Limits,
     /// The file that the log goes to; an absolute path.
     pub log: Option<PathBuf>,
+    /// Where judgements are recorded.
+    pub ledger: LedgerSettings,
+}
+
+/// Where judgements are recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// The directory of the ledger, an absolute path; `refgate/` in the git directory where absent.
+    pub directory: Option<PathBuf>,
+    /// The size in MiB at which a file of it is put aside and the next one begun.
+    pub rotate_mib: Option<u32>,
+    /// The URL of the database that `ledger ship` drains it into.
+    pub database: Option<String>,
 }
 
 /// What the first push to an empty repository must prove.
@@ -56,6 +69,7 @@ struct Said {
     trust_root: Option<TrustRoot>,
     limits: toml::Table,
     log: Option<PathBuf>,
+    ledger: LedgerSettings,
 }
 
 impl Settings {
@@ -80,6 +94,10 @@ impl Settings {
                     settings.trust_ref = said.trust_ref.or(settings.trust_ref);
                     settings.trust_root = said.trust_root.or(settings.trust_root);
                     settings.log = said.log.or(settings.log);
+                    let LedgerSettings { directory, rotate_mib, database } = said.ledger;
+                    settings.ledger.database = database.or(settings.ledger.database);
+                    settings.ledger.directory = directory.or(settings.ledger.directory);
+                    settings.ledger.rotate_mib = rotate_mib.or(settings.ledger.rotate_mib);
                 }
                 Err(found) => problems.extend(found),
             }
@@ -103,6 +121,16 @@ fn said(top: &mut Table<'_>) -> Said {
         trust_root: top.table("trust-root", trust_root).flatten(),
         limits: top.table("limits", limits).unwrap_or_default(),
         log: top.value("log").and_then(|value| absolute_path(&value)),
+        ledger: top.table("ledger", ledger).unwrap_or_default(),
+    }
+}
+
+/// Reads `[ledger]`.
+fn ledger(table: &mut Table<'_>) -> LedgerSettings {
+    LedgerSettings {
+        directory: table.value("directory").and_then(|value| absolute_path(&value)),
+        rotate_mib: table.value("rotate-mib").and_then(|value| value.number(1, 1 << 20)),
+        database: table.value("database").and_then(|value| value.string().map(str::to_owned)),
     }
 }
 
@@ -226,11 +254,13 @@ mod tests {
         let server = format!(
             "repository = \"git.example.org/a\"\ntrust-ref = \"refs/heads/main\"\n\
              log = \"/var/log/refgate\"\n[trust-root]\ncommit = \"{ID}\"\n\
-             [limits]\ncommits = 5\ntime-ms = 4_000\n"
+             [limits]\ncommits = 5\ntime-ms = 4_000\n\
+             [ledger]\ndirectory = \"/var/lib/refgate\"\nrotate-mib = 16\n\
+             database = \"postgresql://db/audit\"\n"
         );
         let key = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let repository = format!(
-            "trust-ref = \"refs/heads/trunk\"\nlimits.commits = 7\ntrust-root.keys = [\"{key}\"]\n"
+            "trust-ref = \"refs/heads/trunk\"\nlimits.commits = 7\ntrust-root.keys = [\"{key}\"]\nledger.rotate-mib = 8\n"
         );
         let settings = read(&server, &repository).expect("good settings");
         let expected = Settings {
@@ -239,6 +269,11 @@ mod tests {
             trust_root: Some(TrustRoot::Keys(vec![KeyRef::parse(key).expect("a key")])),
             limits: Limits { commits: 7, time_ms: 4000, ..Limits::default() },
             log: Some("/var/log/refgate".into()),
+            ledger: LedgerSettings {
+                directory: Some("/var/lib/refgate".into()),
+                rotate_mib: Some(8),
+                database: Some("postgresql://db/audit".into()),
+            },
         };
         assert_eq!(settings, expected);
         let settings = read(&server, "").expect("good settings");
@@ -276,7 +311,7 @@ commit = \"0123\"
         /etc/refgate/refgate.toml:2: unknown key "trustref"
             help: write trust-ref
         /etc/refgate/refgate.toml:3: unknown key "mode"
-            help: known here are repository, trust-ref, trust-root, limits, log
+            help: known here are repository, trust-ref, trust-root, limits, log, ledger
         /etc/refgate/refgate.toml:4: log: "refgate.log" is no absolute path
             help: write the whole path: a hook runs in a directory that git chooses
         /etc/refgate/refgate.toml:5: repository: "a b" is no name of a repository

@@ -82,6 +82,12 @@ impl RefJudgement {
         Self { name, old, new, required: Gates::NONE, guards: Vec::new(), gates: Vec::new() }
     }
 
+    /// Says whether a gate or guard was asked about this update at all.
+    #[must_use]
+    pub fn matters(&self) -> bool {
+        self.required != Gates::NONE || self.outcomes().next().is_some()
+    }
+
     fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
         self.guards.iter().chain(self.gates.iter().map(|(_, outcome)| outcome))
     }
@@ -122,6 +128,12 @@ impl Verdict {
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.accepted.is_some()
+    }
+
+    /// Says whether the push touched anything that is guarded.
+    #[must_use]
+    pub fn matters(&self) -> bool {
+        self.refs.iter().any(RefJudgement::matters)
     }
 
     /// Gives up the proof of acceptance, if there is one.

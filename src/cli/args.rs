@@ -48,6 +48,9 @@ pub enum Command {
     /// Look at the rules and people that pushes are judged by
     #[command(subcommand)]
     Policy(Policy),
+    /// Look at the record of all judgements
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// Put refgate into the hooks of repositories on a server
     Install(Install),
     /// Take refgate out of the hooks of repositories
@@ -312,6 +315,128 @@ pub enum Policy {
     },
 }
 
+/// Which ledger a command reads.
+#[derive(Debug, Args)]
+pub struct LedgerAt {
+    /// The directory of the ledger [default: that of the repository in the current directory]
+    #[arg(long, value_name = "DIR")]
+    pub ledger: Option<PathBuf>,
+    /// The fleet's database, instead of a ledger: postgresql://...
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "URL", conflicts_with = "ledger")]
+    pub database: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// List judgements, newest first
+    List {
+        #[command(flatten)]
+        at: LedgerAt,
+        #[command(flatten)]
+        which: Which,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value = "20")]
+        limit: usize,
+        /// Go on where an earlier list ended
+        #[arg(long, value_name = "CURSOR")]
+        before: Option<String>,
+        /// How to print
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Show the whole record of one judgement
+    Show {
+        #[command(flatten)]
+        at: LedgerAt,
+        /// The number of the verdict, as the pusher saw it, or of the record
+        #[arg(value_name = "VERDICT")]
+        id: String,
+    },
+    /// Write judgements out, oldest first
+    Export {
+        #[command(flatten)]
+        at: LedgerAt,
+        #[command(flatten)]
+        which: Which,
+        /// As recorded, line by line, or as a table
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: ExportFormat,
+    },
+    /// Drain ledgers into the fleet's database
+    #[cfg(feature = "fleet")]
+    Ship(Ship),
+    /// Follow the chain from its first line, and print where it ends
+    Verify {
+        #[command(flatten)]
+        at: LedgerAt,
+        /// A head that was printed before (NUMBER:sha256:...): the ledger must still hold it
+        #[arg(long, value_name = "HEAD")]
+        head: Option<String>,
+    },
+}
+
+/// Which ledgers go into which database.
+#[cfg(feature = "fleet")]
+#[derive(Debug, Args)]
+pub struct Ship {
+    /// The repositories [default: the one in the current directory]
+    #[arg(value_name = "REPOSITORY")]
+    pub repositories: Vec<PathBuf>,
+    /// The fleet's database [default: ledger.database of the server settings]
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Go on for ever, with so many seconds between two runs
+    #[arg(long, value_name = "SECONDS")]
+    pub every: Option<u64>,
+}
+
+/// Which judgements are wanted.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// How they ended
+    #[arg(long, value_enum)]
+    pub verdict: Option<Answer>,
+    /// Those that were to move this ref
+    #[arg(long, value_name = "REF")]
+    pub r#ref: Option<String>,
+    /// Those with this violation
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// Those of this repository, in a fleet's database
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
+    /// Not before this date or time
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Before this date or time
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Those that were accepted and never landed
+    #[arg(long)]
+    pub unlanded: bool,
+}
+
+/// How a judgement ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Answer {
+    /// Accepted
+    Accepted,
+    /// Refused for a violation
+    Refused,
+    /// Refused since it could not be judged
+    CannotJudge,
+}
+
+/// How judgements are written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// The lines of the ledger
+    Jsonl,
+    /// Comma-separated values with a heading
+    Csv,
+}
+
 #[derive(Debug, Args)]
 pub struct Install {
     /// The repositories
@@ -332,15 +457,22 @@ pub enum Hook {
     PreReceive,
     /// Judges each ref by itself, for servers without pre-receive
     Update,
+    /// Records what has landed; comes with either of the others
+    #[value(skip)]
+    PostReceive,
 }
 
 impl Hook {
+    /// All hooks that refgate can be.
+    pub const ALL: [Self; 3] = [Self::PreReceive, Self::Update, Self::PostReceive];
+
     /// Returns the name by which git knows the hook.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::PreReceive => "pre-receive",
             Self::Update => "update",
+            Self::PostReceive => "post-receive",
         }
     }
 }

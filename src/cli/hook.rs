@@ -1,4 +1,4 @@
-//! `refgate hook pre-receive` and `refgate hook update`: what git starts on the server.
+//! `refgate hook pre-receive`, `update` and `post-receive`: what git starts on the server.
 //!
 //! Standard output and standard error both reach the person who pushed, line by
 //! line behind `remote: `. Exit status 0 needs an [`Accepted`], which only a verdict can give.
@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
+use crate::clock::Timestamp;
 use crate::env::HookEnvironment;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
 use crate::judge::{Circumstances, Repository, judge};
+use crate::ledger::{Event, Judged, Ledger, landing};
 use crate::receive::Push;
 use crate::repo::layout::{Layout, read_bounded};
 use crate::repo::objects::{Incoming, Trusted};
@@ -21,8 +23,9 @@ use crate::repo::refs::Refs;
 use crate::repo::shallow;
 use crate::repo::view::View;
 use crate::report::remote;
-use crate::settings::{Settings, SettingsFile};
-use crate::verdict::Accepted;
+use crate::report::text::Foreign;
+use crate::settings::{LedgerSettings, Settings, SettingsFile};
+use crate::verdict::{Accepted, Verdict};
 
 /// The settings for all repositories of a server.
 const SERVER_SETTINGS: &str = "/etc/refgate/refgate.toml";
@@ -32,6 +35,9 @@ pub const REPOSITORY_SETTINGS: &str = "refgate.toml";
 
 /// The directory below `hooks/` in which `install` keeps the hooks that were there before.
 pub const CHAINED: &str = "refgate-chained";
+
+/// The ledger of one repository, in its git directory, unless the settings name another place.
+const LEDGER: &str = "refgate";
 
 /// Settings beyond this size are none.
 const SETTINGS_BYTES: u64 = 1 << 20;
@@ -45,6 +51,7 @@ pub fn run(args: &[OsString]) -> ExitCode {
     report_panics();
     match hook(args) {
         Ok(Answer::Accepted(accepted)) => accept(accepted),
+        Ok(Answer::Recorded) => ExitCode::from(ACCEPTED),
         Ok(Answer::Refused(text)) => {
             say(&text);
             ExitCode::from(REFUSED)
@@ -65,6 +72,8 @@ fn accept(_accepted: Accepted) -> ExitCode {
 /// What a hook answers to git.
 enum Answer {
     Accepted(Accepted),
+    /// The refs have moved, and that is recorded.
+    Recorded,
     Refused(String),
 }
 
@@ -74,6 +83,59 @@ fn hook(args: &[OsString]) -> Result<Answer> {
     let layout = Layout::open(&environment.git_dir)?;
     let settings = settings(&layout)?;
     start_log(&settings)?;
+    if let ("post-receive", [_]) = (name, args) {
+        return Ok(landed(&layout, &settings));
+    }
+    let ledger = ledger(&layout, &settings);
+    let now = crate::clock::now();
+    let mut received = None;
+    let judged = receive_and_judge(name, args, &environment, &layout, settings, now, &mut received);
+    match judged {
+        Ok(Judgement::Chained(status)) => Ok(Answer::Refused(format!(
+            "error: the hook that was here before refgate refused the push (exit status {status})\n"
+        ))),
+        Ok(Judgement::Verdict(verdict)) => {
+            // What cannot be recorded is not accepted.
+            if verdict.matters() {
+                ledger.append(now, Event::Judged(Judged::of(&verdict)?))?;
+            }
+            let options =
+                remote::Options { each_ref_alone: name == "update", ..Default::default() };
+            let text = remote::verdict_with(&verdict, options);
+            Ok(match verdict.into_accepted() {
+                Some(accepted) => Answer::Accepted(accepted),
+                None => Answer::Refused(text),
+            })
+        }
+        Err(error) => {
+            let recorded = Judged::unjudged(received.as_ref(), &error)
+                .and_then(|judged| ledger.append(now, Event::Judged(judged)));
+            if let Err(problem) = recorded {
+                log::error!("not recorded: {problem}");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What became of a push.
+enum Judgement {
+    /// The hook that was here before refgate has refused it, with this exit status.
+    Chained(i32),
+    /// It was judged.
+    Verdict(Box<Verdict>),
+}
+
+/// Reads what git hands over and judges it; what was read is left in `received`, whatever comes of it.
+fn receive_and_judge(
+    name: &str,
+    args: &[OsString],
+    environment: &HookEnvironment,
+    layout: &Layout,
+    settings: Settings,
+    now: Timestamp,
+    received: &mut Option<Push>,
+) -> Result<Judgement> {
     let (push, input) = match (name, args) {
         ("pre-receive", [_]) => {
             let mut input = Vec::new();
@@ -90,10 +152,11 @@ fn hook(args: &[OsString]) -> Result<Answer> {
         _ => {
             return Err(Error::new(
                 ErrorKind::Usage,
-                "no hook of this name: refgate hook pre-receive, or refgate hook update <ref> <old> <new>",
+                "no hook of this name: refgate hook pre-receive, update <ref> <old> <new>, or post-receive",
             ));
         }
     };
+    let push = received.insert(push);
     let ids = push.updates.iter().flat_map(|update| [update.claimed_old, update.new]).flatten();
     if ids.into_iter().any(|id| id.kind() != layout.hash) {
         return Err(Error::new(
@@ -101,33 +164,70 @@ fn hook(args: &[OsString]) -> Result<Answer> {
             format!("the ids of the push are not those of a {} repository", layout.hash),
         ));
     }
-    if let Some(status) = chained(&layout, name, args.get(1..).unwrap_or_default(), input)? {
-        return Ok(Answer::Refused(format!(
-            "error: the hook that was here before refgate refused the push (exit status {status})\n"
-        )));
+    if let Some(status) = chained(layout, name, args.get(1..).unwrap_or_default(), input)? {
+        return Ok(Judgement::Chained(status));
     }
     let repository = Repository {
-        view: View::Server(Refs::new(&layout)),
+        view: View::Server(Refs::new(layout)),
         trusted: Trusted::open(&layout.objects_dir(), layout.hash)?,
-        quarantine: quarantine(&environment, &layout),
+        quarantine: quarantine(environment, layout),
         settings,
     };
     let circumstances = Circumstances {
         namespace: environment.namespace.clone(),
-        shallow: is_shallow(&environment, &repository)?,
+        shallow: is_shallow(environment, &repository)?,
     };
-    let verdict = judge(&push, &repository, &circumstances, crate::clock::now())?;
+    let verdict = judge(push, &repository, &circumstances, now)?;
     log::info!(
         "verdict {}: {}",
         verdict.id,
         if verdict.is_accepted() { "accepted" } else { "refused" }
     );
-    let options = remote::Options { each_ref_alone: name == "update", ..Default::default() };
-    let text = remote::verdict_with(&verdict, options);
-    Ok(match verdict.into_accepted() {
-        Some(accepted) => Answer::Accepted(accepted),
-        None => Answer::Refused(text),
-    })
+    Ok(Judgement::Verdict(Box::new(verdict)))
+}
+
+/// Returns the ledger of a repository.
+#[must_use]
+pub fn ledger(layout: &Layout, settings: &Settings) -> Ledger {
+    let LedgerSettings { directory, rotate_mib, database: _ } = &settings.ledger;
+    let directory = directory.clone().unwrap_or_else(|| layout.common_dir.join(LEDGER));
+    Ledger::new(directory, rotate_mib.map(|mib| u64::from(mib) << 20))
+}
+
+/// How many records `post-receive` looks back for the verdict of the push that it is told about.
+const LOOK_BACK: usize = 256;
+
+/// `post-receive`: records that a push which was accepted has moved its refs.
+///
+/// Git ignores how this hook ends, and the refs have moved; so what cannot be
+/// recorded is said aloud.
+fn landed(layout: &Layout, settings: &Settings) -> Answer {
+    match record_landing(layout, settings) {
+        Ok(warnings) => warnings.iter().for_each(|warning| say(warning)),
+        Err(error) => {
+            log::error!("the landing is not recorded: {error}");
+            say(&remote::unrecorded(&error));
+        }
+    }
+    Answer::Recorded
+}
+
+/// Records what landed; returns what the person who pushed has to know.
+fn record_landing(layout: &Layout, settings: &Settings) -> Result<Vec<String>> {
+    let mut input = Vec::new();
+    let push =
+        Push::read_keeping(std::io::stdin().lock(), settings.limits.ref_updates, &mut input)?;
+    chained(layout, "post-receive", &[], Some(input))?;
+    let ledger = ledger(layout, settings);
+    let mut warnings = Vec::new();
+    for landed in landing::of(&push, &ledger, LOOK_BACK)? {
+        if !landed.absent.is_empty() {
+            let absent: Vec<_> = landed.absent.iter().map(|u| Foreign::from(&u.r#ref)).collect();
+            warnings.push(remote::absent(&landed.id, &absent));
+        }
+        ledger.append(crate::clock::now(), Event::Landed(landed))?;
+    }
+    Ok(warnings)
 }
 
 /// Reads the settings of the server and of the repository.

@@ -16,6 +16,7 @@ use crate::repo::layout::{Layout, read_bounded};
 
 const PRE_RECEIVE: &str = include_str!("../../hooks/pre-receive");
 const UPDATE: &str = include_str!("../../hooks/update");
+const POST_RECEIVE: &str = include_str!("../../hooks/post-receive");
 
 /// The line by which our hooks are known.
 const MARK: &str = "# refgate: judges each push";
@@ -31,7 +32,9 @@ pub fn install(args: &Install, out: &mut Output) -> Result<()> {
     for path in &args.repositories {
         let step = || format!("installing into {}", path.display());
         let layout = layout(path).map_err(|error| error.while_(step()))?;
-        write_hook(&layout, args.hook, &program, out).map_err(|error| error.while_(step()))?;
+        for hook in [args.hook, Hook::PostReceive] {
+            write_hook(&layout, hook, &program, out).map_err(|error| error.while_(step()))?;
+        }
         match &root {
             Some(root) => trust_root::write(&layout, root, out),
             None => trust_root::advise(&layout, path, out),
@@ -50,7 +53,7 @@ pub fn uninstall(args: &Uninstall, out: &mut Output) -> Result<()> {
         let step = || format!("uninstalling from {}", path.display());
         let layout = layout(path).map_err(|error| error.while_(step()))?;
         let hooks = layout.common_dir.join("hooks");
-        for name in ["pre-receive", "update"] {
+        for name in Hook::ALL.map(Hook::name) {
             let hook = hooks.join(name);
             if !is_ours(&hook)? {
                 continue;
@@ -72,7 +75,7 @@ pub fn uninstall(args: &Uninstall, out: &mut Output) -> Result<()> {
 }
 
 /// Finds the git directory: that of a bare repository, or of a work tree.
-fn layout(path: &Path) -> Result<Layout> {
+pub(super) fn layout(path: &Path) -> Result<Layout> {
     let inner = path.join(".git");
     let git_dir = if inner.is_dir() { inner } else { path.to_owned() };
     let git_dir = git_dir.canonicalize().map_err(|error| {
@@ -120,6 +123,7 @@ fn write_hook(layout: &Layout, hook: Hook, program: &Path, out: &mut Output) -> 
     let text = match hook {
         Hook::PreReceive => PRE_RECEIVE,
         Hook::Update => UPDATE,
+        Hook::PostReceive => POST_RECEIVE,
     };
     let text = text.replace("@REFGATE@", &program.replace('\'', r"'\''"));
     let temporary = hooks.join(format!(".{}.refgate-new", hook.name()));

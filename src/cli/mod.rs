@@ -11,11 +11,14 @@ pub mod init;
 pub mod install;
 pub mod land;
 mod landing;
+pub mod ledger;
 pub mod output;
 pub mod policy;
 mod prospect;
 mod pushing;
 mod trust_root;
+#[cfg(feature = "fleet")]
+pub mod ship;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -77,6 +80,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Seal(args) => land::seal(dir, args, out),
         Command::Explain(args) => done(explain::explain(args, out)),
         Command::Policy(args) => policy::run(dir, args, out),
+        Command::Ledger(args) => ledger::run(dir, args, out),
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
         Command::Hook { args } => Ok(hook::run(args)),

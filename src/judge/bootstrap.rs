@@ -21,7 +21,7 @@ use crate::signature::{
     ArmourKind, Claim, Encoded, KeyRing, Namespace, dearmor_openpgp, dearmor_ssh,
 };
 use crate::snapshot::{self, Snapshot, Void};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Outcome, Rule, Verdict};
 use crate::violation::{RefViolation, TrustViolation, Violation};
 
 impl Judge<'_> {
@@ -72,6 +72,11 @@ impl Judge<'_> {
                     commit_id: snapshot.policy.source().commit_id.clone(),
                 });
                 repository = Some(snapshot.policy.config().repository.to_string());
+                // That the push rests on the root of trust is part of its record.
+                named.judgement.guards.push(Outcome::of(Rule {
+                    clause: "the root of trust of the first push".into(),
+                    origins: vec!["server settings".into()],
+                }));
                 named.judgement.guards.extend(outcomes);
             }
         }

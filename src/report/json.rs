@@ -62,13 +62,24 @@ struct Described<'a> {
 /// Writes a verdict as one JSON document.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> String {
+    write(&document(verdict, super::remote::Options::everything()))
+}
+
+/// Writes a verdict as JSON on one line, as it is recorded.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn verdict_line(verdict: &Verdict) -> serde_json::Result<String> {
+    serde_json::to_string(&document(verdict, super::remote::Options::default()))
+}
+
+fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> {
     let hex = |id: Option<ObjectId>| id.map(|id| id.to_hex().to_string());
     let refs = verdict
         .refs
         .iter()
         .map(|judgement| {
-            let blocks =
-                super::remote::blocks(judgement, verdict, super::remote::Options::everything());
+            let blocks = super::remote::blocks(judgement, verdict, options);
             let described = judgement.violations().zip(blocks).map(|((rule, violation), block)| {
                 Described { violation, rule, hints: hints(&block), title: block.title }
             });
@@ -90,7 +101,7 @@ pub fn verdict(verdict: &Verdict) -> String {
             }
         })
         .collect();
-    write(&Document {
+    Document {
         version: VERSION,
         verdict: if verdict.is_accepted() { "accepted" } else { "refused" },
         id: &verdict.id,
@@ -101,7 +112,7 @@ pub fn verdict(verdict: &Verdict) -> String {
             .as_ref()
             .map(|source| Trusted { r#ref: &source.ref_name, commit: &source.commit_id }),
         refs,
-    })
+    }
 }
 
 #[derive(Serialize)]
@@ -117,13 +128,25 @@ struct Unjudged<'a> {
 /// Writes why nothing could be judged as one JSON document.
 #[must_use]
 pub fn error(error: &Error) -> String {
-    write(&Unjudged {
+    write(&unjudged(error))
+}
+
+/// Writes why nothing could be judged as JSON on one line, as it is recorded.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn error_line(error: &Error) -> serde_json::Result<String> {
+    serde_json::to_string(&unjudged(error))
+}
+
+fn unjudged(error: &Error) -> Unjudged<'_> {
+    Unjudged {
         version: VERSION,
         verdict: "cannot-judge",
         error: error.chain(),
         diagnostics: error.diagnostics().iter().map(Into::into).collect(),
         remedy: error.remedy(),
-    })
+    }
 }
 
 fn hints(block: &Block) -> Vec<String> {

@@ -166,6 +166,40 @@ pub fn error(error: &Error) -> String {
     join(&block.lines())
 }
 
+/// Warns that refs of an accepted push did not move, although the verdict rests on all of them.
+#[must_use]
+pub fn absent(id: &str, refs: &[Foreign]) -> String {
+    let mut block = Block {
+        level: Level::Warning,
+        code: None,
+        title: "the push was accepted as a whole, but part of it did not land".into(),
+        place: format!("verdict {id}"),
+        seen: refs.iter().map(|name| name.shown(60)).collect(),
+        labels: vec![("note", "what did land may rest on evidence that is not here".into())],
+        hints: vec![Hint::Say("push the refs above again, all together:".into())],
+    };
+    let names: Vec<String> = refs.iter().map(|name| name.shown(200)).collect();
+    block.hints.push(Hint::Run(format!("git push --atomic origin {}", names.join(" "))));
+    join(&block.lines())
+}
+
+/// Warns that a push has landed and that this could not be recorded.
+#[must_use]
+pub fn unrecorded(error: &Error) -> String {
+    let mut seen: Vec<String> = Vec::new();
+    seen.extend(error.chain().iter().flat_map(|step| super::text::wrap(&plain(step), 62)));
+    let block = Block {
+        level: Level::Warning,
+        code: None,
+        title: "the push has landed, but refgate could not record that".into(),
+        place: String::new(),
+        seen,
+        labels: vec![("note", "nothing in your push causes this".into())],
+        hints: vec![Hint::Say("show this to the repository's administrator".into())],
+    };
+    join(&block.lines())
+}
+
 /// Error texts of libraries may quote foreign bytes.
 fn plain(text: &str) -> String {
     let text: String = text.chars().take(600).collect();

@@ -17,9 +17,12 @@ mod client_check;
 mod client_land;
 mod client_signing;
 mod corpus;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod frugal;
 mod ground;
 mod in_toto;
+mod ledger;
 mod policy_refs;
 mod push;
 mod repositories;

@@ -3,6 +3,8 @@
 
 pub mod statement;
 pub mod wire;
+#[cfg(feature = "fleet")]
+pub mod postgres;
 pub mod world;
 
 use std::ffi::OsStr;

@@ -1,0 +1,86 @@
+//! Which verdict a push that has moved refs was accepted by.
+
+use std::collections::BTreeSet;
+
+use super::file::Ledger;
+use super::record::{Answer, Event, Judged, Landed, Record, Update};
+use crate::error::Result;
+use crate::receive::{Name, Push};
+
+/// Finds, for a push that git has carried out, the verdicts that accepted it and did not land before.
+///
+/// Looks back through at most `most` records. Ref updates that nobody judged, such as those of
+/// unprotected branches, belong to no verdict.
+///
+/// # Errors
+/// The ledger cannot be read.
+pub fn of(push: &Push, ledger: &Ledger, most: usize) -> Result<Vec<Landed>> {
+    let mut search = Search::new(push);
+    if search.moved.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<String> =
+        search.moved.iter().filter_map(|u| u.new.clone().or(u.old.clone())).collect();
+    // A push of unprotected branches finds nothing here, so lines are searched before they are parsed.
+    let names_one = |line: &[u8]| {
+        std::str::from_utf8(line).is_ok_and(|line| ids.iter().any(|id| line.contains(id)))
+    };
+    ledger.latest(most, names_one, |record| search.look_at(record))?;
+    search.found.reverse();
+    Ok(search.found)
+}
+
+/// The way back through the ledger.
+struct Search {
+    moved: Vec<Update>,
+    /// Verdicts that are known to have landed.
+    landed: BTreeSet<u64>,
+    found: Vec<Landed>,
+}
+
+impl Search {
+    fn new(push: &Push) -> Self {
+        let hex = |id: crate::id::ObjectId| id.to_hex().to_string();
+        let moved = push.updates.iter().filter_map(|update| match &update.name {
+            Name::Ref(name) => Some(Update {
+                r#ref: name.to_string(),
+                old: update.claimed_old.map(hex),
+                new: update.new.map(hex),
+            }),
+            Name::Malformed(_) => None,
+        });
+        Self { moved: moved.collect(), landed: BTreeSet::new(), found: Vec::new() }
+    }
+
+    /// Looks at one record, newest first; says whether everything is found.
+    fn look_at(&mut self, record: &Record) -> bool {
+        match &record.event {
+            Event::Landed(landed) => {
+                self.landed.insert(landed.judged);
+            }
+            Event::Judged(judged)
+                if judged.answer == Answer::Accepted && !self.landed.contains(&record.number) =>
+            {
+                self.take(record.number, judged);
+            }
+            Event::Judged(_) | Event::Recovered { .. } => {}
+        }
+        self.moved.is_empty()
+    }
+
+    fn take(&mut self, number: u64, judged: &Judged) {
+        let (here, absent): (Vec<&Update>, Vec<&Update>) =
+            judged.updates.iter().partition(|update| self.moved.contains(update));
+        if here.is_empty() {
+            return;
+        }
+        let all = |updates: &[&Update]| updates.iter().copied().cloned().collect();
+        self.found.push(Landed {
+            id: judged.id.clone().unwrap_or_default(),
+            judged: number,
+            refs: all(&here),
+            absent: all(&absent),
+        });
+        self.moved.retain(|update| !judged.updates.contains(update));
+    }
+}
