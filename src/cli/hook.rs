@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::env::HookEnvironment;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
+use crate::host::{Host, Pusher};
 use crate::judge::{Circumstances, Repository, judge};
 use crate::ledger::{Event, Judged, Ledger, landing};
 use crate::receive::Push;
@@ -49,12 +50,25 @@ const SHALLOW_BYTES: u64 = 1 << 20;
 #[must_use]
 pub fn run(args: &[OsString]) -> ExitCode {
     report_panics();
-    match hook(args) {
+    // Where `core.hooksPath` leads git elsewhere, the script says where it lies itself.
+    let (hooks, args) = match args {
+        [first, hooks, rest @ ..] if first == "--hooks" => (Some(Path::new(hooks)), rest),
+        args => (None, args),
+    };
+    match hook(args, hooks) {
         Ok(Answer::Accepted(accepted)) => accept(accepted),
+        Ok(Answer::LetPass(accepted, text)) => {
+            say(&text);
+            accept(accepted)
+        }
         Ok(Answer::Recorded) => ExitCode::from(ACCEPTED),
         Ok(Answer::Refused(text)) => {
             say(&text);
             ExitCode::from(REFUSED)
+        }
+        Ok(Answer::Unjudged(text)) => {
+            say(&text);
+            ExitCode::from(CANNOT_JUDGE)
         }
         Err(error) => {
             log::error!("cannot judge: {error}");
@@ -72,50 +86,97 @@ fn accept(_accepted: Accepted) -> ExitCode {
 /// What a hook answers to git.
 enum Answer {
     Accepted(Accepted),
+    /// It would be refused, and the administrator has set that this is only said.
+    LetPass(Accepted, String),
     /// The refs have moved, and that is recorded.
     Recorded,
     Refused(String),
+    Unjudged(String),
 }
 
-fn hook(args: &[OsString]) -> Result<Answer> {
+fn hook(args: &[OsString], hooks: Option<&Path>) -> Result<Answer> {
     let name = args.first().and_then(|name| name.to_str()).unwrap_or_default();
     let environment = HookEnvironment::read()?;
     let layout = Layout::open(&environment.git_dir)?;
     let settings = settings(&layout)?;
     start_log(&settings)?;
     if let ("post-receive", [_]) = (name, args) {
-        return Ok(landed(&layout, &settings));
+        return Ok(landed(&layout, &settings, hooks));
     }
     let ledger = ledger(&layout, &settings);
     let now = crate::clock::now();
+    let (leniency, host) = (settings.leniency, settings.host);
+    let pusher = crate::env::pusher(host);
     let mut received = None;
-    let judged = receive_and_judge(name, args, &environment, &layout, settings, now, &mut received);
+    let judged = receive_and_judge(
+        name,
+        args,
+        Received {
+            environment: &environment,
+            layout: &layout,
+            hooks,
+            settings,
+            pusher: pusher.clone(),
+        },
+        now,
+        &mut received,
+    );
     match judged {
         Ok(Judgement::Chained(status)) => Ok(Answer::Refused(format!(
             "error: the hook that was here before refgate refused the push (exit status {status})\n"
         ))),
-        Ok(Judgement::Verdict(verdict)) => {
+        Ok(Judgement::Verdict(mut verdict)) => {
+            verdict.pusher = pusher;
             // What cannot be recorded is not accepted.
             if verdict.matters() {
-                ledger.append(now, Event::Judged(Judged::of(&verdict)?))?;
+                ledger.append(now, Event::Judged(Judged::of(&verdict, &leniency)?))?;
             }
-            let options =
-                remote::Options { each_ref_alone: name == "update", ..Default::default() };
-            let text = remote::verdict_with(&verdict, options);
-            Ok(match verdict.into_accepted() {
+            let each_ref_alone = name == "update";
+            let options = remote::Options { each_ref_alone, leniency, ..Default::default() };
+            let text = shown(remote::verdict_with(&verdict, options), host);
+            let passes = verdict.is_let_pass(&leniency);
+            Ok(match verdict.into_accepted(&leniency) {
+                Some(accepted) if passes => Answer::LetPass(accepted, text),
                 Some(accepted) => Answer::Accepted(accepted),
                 None => Answer::Refused(text),
             })
         }
         Err(error) => {
-            let recorded = Judged::unjudged(received.as_ref(), &error)
+            let recorded = Judged::unjudged(received.as_ref(), pusher, &error)
                 .and_then(|judged| ledger.append(now, Event::Judged(judged)));
             if let Err(problem) = recorded {
                 log::error!("not recorded: {problem}");
             }
-            Err(error)
+            match leniency.accept_unjudged() {
+                Some(accepted) => {
+                    log::error!("cannot judge, let pass: {error}");
+                    Ok(Answer::LetPass(accepted, shown(remote::error_let_pass(&error), host)))
+                }
+                None => {
+                    log::error!("cannot judge: {error}");
+                    Ok(Answer::Unjudged(shown(remote::error(&error), host)))
+                }
+            }
         }
     }
+}
+
+/// Writes a report as the kind of server wants it.
+fn shown(text: String, host: Host) -> String {
+    match host.mark() {
+        Some(mark) => remote::with_marked_summary(&text, mark),
+        None => text,
+    }
+}
+
+/// What a hook is told beside the ref updates.
+struct Received<'a> {
+    environment: &'a HookEnvironment,
+    layout: &'a Layout,
+    /// The directory of the hook that runs, if it is not that of the repository.
+    hooks: Option<&'a Path>,
+    settings: Settings,
+    pusher: Option<Pusher>,
 }
 
 /// What became of a push.
@@ -130,12 +191,11 @@ enum Judgement {
 fn receive_and_judge(
     name: &str,
     args: &[OsString],
-    environment: &HookEnvironment,
-    layout: &Layout,
-    settings: Settings,
+    told: Received<'_>,
     now: Timestamp,
     received: &mut Option<Push>,
 ) -> Result<Judgement> {
+    let Received { environment, layout, hooks, settings, pusher } = told;
     let (push, input) = match (name, args) {
         ("pre-receive", [_]) => {
             let mut input = Vec::new();
@@ -164,7 +224,7 @@ fn receive_and_judge(
             format!("the ids of the push are not those of a {} repository", layout.hash),
         ));
     }
-    if let Some(status) = chained(layout, name, args.get(1..).unwrap_or_default(), input)? {
+    if let Some(status) = chained(layout, hooks, name, args.get(1..).unwrap_or_default(), input)? {
         return Ok(Judgement::Chained(status));
     }
     let repository = Repository {
@@ -176,6 +236,8 @@ fn receive_and_judge(
     let circumstances = Circumstances {
         namespace: environment.namespace.clone(),
         shallow: is_shallow(environment, &repository)?,
+        pusher,
+        certificate: environment.certificate.clone(),
     };
     let verdict = judge(push, &repository, &circumstances, now)?;
     log::info!(
@@ -201,8 +263,8 @@ const LOOK_BACK: usize = 256;
 ///
 /// Git ignores how this hook ends, and the refs have moved; so what cannot be
 /// recorded is said aloud.
-fn landed(layout: &Layout, settings: &Settings) -> Answer {
-    match record_landing(layout, settings) {
+fn landed(layout: &Layout, settings: &Settings, hooks: Option<&Path>) -> Answer {
+    match record_landing(layout, settings, hooks) {
         Ok(warnings) => warnings.iter().for_each(|warning| say(warning)),
         Err(error) => {
             log::error!("the landing is not recorded: {error}");
@@ -213,11 +275,15 @@ fn landed(layout: &Layout, settings: &Settings) -> Answer {
 }
 
 /// Records what landed; returns what the person who pushed has to know.
-fn record_landing(layout: &Layout, settings: &Settings) -> Result<Vec<String>> {
+fn record_landing(
+    layout: &Layout,
+    settings: &Settings,
+    hooks: Option<&Path>,
+) -> Result<Vec<String>> {
     let mut input = Vec::new();
     let push =
         Push::read_keeping(std::io::stdin().lock(), settings.limits.ref_updates, &mut input)?;
-    chained(layout, "post-receive", &[], Some(input))?;
+    chained(layout, hooks, "post-receive", &[], Some(input))?;
     let ledger = ledger(layout, settings);
     let mut warnings = Vec::new();
     for landed in landing::of(&push, &ledger, LOOK_BACK)? {
@@ -268,12 +334,14 @@ fn is_shallow(environment: &HookEnvironment, repository: &Repository) -> Result<
 /// Runs the hook that was here before refgate, with what git gave to ours; returns its exit status if it refuses.
 fn chained(
     layout: &Layout,
+    hooks: Option<&Path>,
     name: &str,
     args: &[OsString],
     input: Option<Vec<u8>>,
 ) -> Result<Option<i32>> {
     use std::os::unix::fs::PermissionsExt as _;
-    let program = layout.common_dir.join("hooks").join(CHAINED).join(name);
+    let own = layout.common_dir.join("hooks");
+    let program = hooks.unwrap_or(&own).join(CHAINED).join(name);
     let step = || format!("looking for the hook in {}", program.display());
     match program.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

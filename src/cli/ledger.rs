@@ -112,6 +112,7 @@ fn query(which: &Which) -> Result<Query> {
         answer: verdict.map(|answer| match answer {
             AnswerArg::Accepted => Answer::Accepted,
             AnswerArg::Refused => Answer::Refused,
+            AnswerArg::WouldRefuse => Answer::WouldRefuse,
             AnswerArg::CannotJudge => Answer::CannotJudge,
         }),
         r#ref: r#ref.clone(),

@@ -17,6 +17,7 @@ use crate::clock::{Deadline, Timestamp};
 use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::policy::Policy;
+use crate::principal::PrincipalId;
 use crate::repo::ReadError;
 use crate::repo::fault::{Fault, Problem};
 use crate::repo::objects::{Incoming, Trusted};
@@ -41,6 +42,8 @@ pub struct Scene<'a, 't> {
     pub deadline: &'a Deadline,
     /// The time of the push.
     pub now: Timestamp,
+    /// Who pushes, if that is known.
+    pub pusher: Option<&'a PrincipalId>,
 }
 
 /// Why facts could not be collected: the push is at fault, or refgate cannot judge.

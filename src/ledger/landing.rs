@@ -59,7 +59,8 @@ impl Search {
                 self.landed.insert(landed.judged);
             }
             Event::Judged(judged)
-                if judged.answer == Answer::Accepted && !self.landed.contains(&record.number) =>
+                if matches!(judged.answer, Answer::Accepted | Answer::WouldRefuse)
+                    && !self.landed.contains(&record.number) =>
             {
                 self.take(record.number, judged);
             }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::LineDigest;
+use crate::host::Pusher;
 
 /// The version of the form of a line.
 pub const VERSION: u32 = 1;
@@ -53,6 +54,8 @@ pub enum Answer {
     Accepted,
     /// A gate or guard found something missing.
     Refused,
+    /// As refused, but the administrator has set that this is only said.
+    WouldRefuse,
     /// It could not be judged, and was refused.
     CannotJudge,
 }
@@ -64,6 +67,7 @@ impl Answer {
         match self {
             Self::Accepted => "accepted",
             Self::Refused => "refused",
+            Self::WouldRefuse => "would-refuse",
             Self::CannotJudge => "cannot-judge",
         }
     }
@@ -79,6 +83,9 @@ pub struct Judged {
     pub answer: Answer,
     /// The version of refgate.
     pub refgate: String,
+    /// Who pushed, as the server said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pusher: Option<Pusher>,
     /// The ref updates, with the values that the refs really had.
     pub updates: Vec<Update>,
     /// The codes of what was wrong, each once, in the order of the report.

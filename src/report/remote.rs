@@ -8,7 +8,7 @@ use super::describe::{Context, describe};
 use super::text::Foreign;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ObjectId, SHORT_LEN};
-use crate::verdict::{RefJudgement, Verdict};
+use crate::verdict::{Leniency, RefJudgement, Verdict};
 
 /// How much of a verdict is shown.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +19,18 @@ pub struct Options {
     pub lines: usize,
     /// Whether git asks about each ref alone, as it asks the `update` hook.
     pub each_ref_alone: bool,
+    /// What is only said.
+    pub leniency: Leniency,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shown: super::describe::SHOWN, lines: 400, each_ref_alone: false }
+        Self {
+            shown: super::describe::SHOWN,
+            lines: 400,
+            each_ref_alone: false,
+            leniency: Leniency::default(),
+        }
     }
 }
 
@@ -31,7 +38,12 @@ impl Options {
     /// Shows all that the verdict holds.
     #[must_use]
     pub fn everything() -> Self {
-        Self { shown: usize::MAX / 8, lines: usize::MAX, each_ref_alone: false }
+        Self {
+            shown: usize::MAX / 8,
+            lines: usize::MAX,
+            each_ref_alone: false,
+            leniency: Leniency::default(),
+        }
     }
 }
 
@@ -66,10 +78,12 @@ pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
         lines.push(format!("... and {left_out} more lines (refgate check --all shows them)"));
         lines.push(String::new());
     }
+    let passes = verdict.is_let_pass(&options.leniency);
     let refs = verdict.refs.len();
     let plural = if violations == 1 { "violation" } else { "violations" };
     lines.push(format!(
-        "error: push rejected, {violations} {plural} on {refused_refs} of {refs} {} (verdict {})",
+        "{}, {violations} {plural} on {refused_refs} of {refs} {} (verdict {})",
+        if passes { "warning: this push would be refused" } else { "error: push rejected" },
         if refs == 1 { "ref" } else { "refs" },
         verdict.id
     ));
@@ -103,7 +117,11 @@ pub fn blocks(judgement: &RefJudgement, verdict: &Verdict, options: Options) -> 
                 rule,
                 shown: options.shown,
             };
-            describe(violation, &context)
+            let mut block = describe(violation, &context);
+            if options.leniency.lets_pass(violation.code()) {
+                block.level = Level::Warning;
+            }
+            block
         })
         .collect()
 }
@@ -113,10 +131,31 @@ pub fn blocks(judgement: &RefJudgement, verdict: &Verdict, options: Options) -> 
 /// The person who pushed learns that it is not their fault, and whom to show it to.
 #[must_use]
 pub fn error(error: &Error) -> String {
+    unjudged(error, Level::Error, "refgate cannot judge this push, so it is refused")
+}
+
+/// As [`error`], where nothing is refused.
+#[must_use]
+pub fn error_let_pass(error: &Error) -> String {
+    unjudged(error, Level::Warning, "refgate cannot judge this push, which would be refused")
+}
+
+/// Adds one line that says everything in short, for a server that shows lines with this mark
+/// alone to those who push from its web interface.
+#[must_use]
+pub fn with_marked_summary(text: &str, mark: &str) -> String {
+    let heads: Vec<&str> = text
+        .lines()
+        .filter(|line| ["error", "warning"].iter().any(|level| line.starts_with(level)))
+        .collect();
+    if heads.is_empty() { text.to_owned() } else { format!("{text}{mark}{}\n", heads.join("; ")) }
+}
+
+fn unjudged(error: &Error, level: Level, title: &str) -> String {
     let mut block = Block {
-        level: Level::Error,
+        level,
         code: None,
-        title: "refgate cannot judge this push, so it is refused".into(),
+        title: title.into(),
         place: String::new(),
         seen: Vec::new(),
         labels: Vec::new(),

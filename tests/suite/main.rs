@@ -17,10 +17,15 @@ mod client_check;
 mod client_land;
 mod client_signing;
 mod corpus;
+mod doctor;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod frugal;
 mod ground;
+mod host_gitolite;
+mod host_http;
+mod host_layouts;
+mod host_ssh;
 mod in_toto;
 mod ledger;
 mod policy_refs;
@@ -28,6 +33,7 @@ mod push;
 mod repositories;
 mod review_changes;
 mod review_people;
+mod roll_out;
 mod setup;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]

@@ -231,6 +231,8 @@ pub enum Contributor {
     CoAuthor,
     /// The committer of a commit.
     Committer,
+    /// Whoever pushes it, where the server knows that.
+    Pusher,
 }
 
 /// Whether a change may move submodules, whose content no approval covers.

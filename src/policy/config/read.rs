@@ -303,6 +303,7 @@ fn exclude(value: &Value<'_>) -> Option<BTreeSet<Contributor>> {
         ("author", Contributor::Author),
         ("co-author", Contributor::CoAuthor),
         ("committer", Contributor::Committer),
+        ("pusher", Contributor::Pusher),
     ];
     let excluded = BTreeSet::from_iter(value.list(|part| part.word(&words))?);
     if !excluded.contains(&Contributor::Author) {
