@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use crate::error::Diagnostic;
 use crate::host::Host;
 use crate::limits::Limits;
-use crate::policy::config::Repository;
+use crate::policy::config::{Floor, Repository};
 use crate::policy::gates::Gate;
 use crate::policy::suggest;
 use crate::policy::text::quoted;
@@ -52,6 +52,8 @@ pub struct Settings {
     pub identity: Identity,
     /// What happens to moves of protected refs that nobody judged.
     pub watch: Watch,
+    /// What policies ask for at least.
+    pub floor: Floor,
 }
 
 /// What the server must know about the person who pushes.
@@ -121,6 +123,7 @@ struct Said {
     modes: Vec<(Gate, bool)>,
     identity: SaidIdentity,
     watch: Option<Watch>,
+    floor: Floor,
 }
 
 /// What one file says about the person who pushes.
@@ -159,6 +162,7 @@ impl Settings {
                     settings.ledger.rotate_mib = rotate_mib.or(settings.ledger.rotate_mib);
                     settings.host = said.host.unwrap_or(settings.host);
                     settings.watch = said.watch.unwrap_or(settings.watch);
+                    settings.floor.join(said.floor);
                     settings.leniency.everything =
                         said.mode.unwrap_or(settings.leniency.everything);
                     for (gate, warns) in said.modes {
@@ -202,6 +206,7 @@ fn said(top: &mut Table<'_>) -> Said {
         mode: top.value("mode").and_then(|value| value.word(&MODES)),
         modes: top.table("modes", modes).unwrap_or_default(),
         identity: top.table("identity", identity).unwrap_or_default(),
+        floor: top.table("floor", Floor::read).unwrap_or_default(),
         watch: top
             .value("watch")
             .and_then(|value| value.word(&[("record", Watch::Record), ("refuse", Watch::Refuse)])),

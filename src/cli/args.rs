@@ -472,6 +472,12 @@ pub struct Install {
     /// The kind of server [default: found out from each repository]
     #[arg(long, value_parser = host)]
     pub host: Option<Host>,
+    /// A second lock as well, whose absence makes git refuse (receive.procReceiveRefs)
+    #[arg(long)]
+    pub hard: bool,
+    /// A watch as well, for moves of protected refs that no push has brought
+    #[arg(long)]
+    pub watch: bool,
     /// Show what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -504,11 +510,24 @@ pub enum Hook {
     Vref,
     /// Records what has landed; comes with either of the others
     PostReceive,
+    /// The second lock; comes with --hard
+    #[value(skip)]
+    ProcReceive,
+    /// Watches for moves that nobody judged; comes with --watch
+    #[value(skip)]
+    ReferenceTransaction,
 }
 
 impl Hook {
     /// All hooks that refgate can be.
-    pub const ALL: [Self; 4] = [Self::PreReceive, Self::Update, Self::Vref, Self::PostReceive];
+    pub const ALL: [Self; 6] = [
+        Self::PreReceive,
+        Self::Update,
+        Self::Vref,
+        Self::PostReceive,
+        Self::ProcReceive,
+        Self::ReferenceTransaction,
+    ];
 
     /// Returns the name by which git knows the hook.
     #[must_use]
@@ -518,6 +537,8 @@ impl Hook {
             Self::Update => "update",
             Self::Vref => "vref",
             Self::PostReceive => "post-receive",
+            Self::ProcReceive => "proc-receive",
+            Self::ReferenceTransaction => "reference-transaction",
         }
     }
 }

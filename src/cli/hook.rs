@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
+use super::{ACCEPTED, CANNOT_JUDGE, REFUSED, proc_receive, watch};
 use crate::clock::Timestamp;
 use crate::env::HookEnvironment;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
@@ -17,7 +17,7 @@ use crate::exec::Run;
 use crate::host::{Host, Pusher};
 use crate::judge::{Circumstances, Repository, judge};
 use crate::ledger::{Event, Judged, Ledger, landing};
-use crate::receive::Push;
+use crate::receive::{Name, Push};
 use crate::repo::layout::{Layout, read_bounded};
 use crate::repo::objects::{Incoming, Trusted};
 use crate::repo::refs::Refs;
@@ -105,6 +105,16 @@ fn hook(args: &[OsString], hooks: Option<&Path>) -> Result<Answer> {
     }
     let ledger = ledger(&layout, &settings);
     let now = crate::clock::now();
+    if let ("reference-transaction", [_, state]) = (name, args) {
+        let refused = watch::look(&layout, &settings, &ledger, &state.to_string_lossy(), now)?;
+        return Ok(match refused.first() {
+            Some(name) => Answer::Refused(remote::unjudged_move(name)),
+            None => Answer::Recorded,
+        });
+    }
+    if let ("proc-receive", [_]) = (name, args) {
+        return second_lock(&environment, &layout, settings, &ledger, now);
+    }
     let (leniency, host) = (settings.leniency, settings.host);
     let pusher = crate::env::pusher(host);
     let mut received = None;
@@ -217,6 +227,16 @@ fn receive_and_judge(
         }
     };
     let push = received.insert(push);
+    require_ids_of(layout, push)?;
+    if let Some(status) = chained(layout, hooks, name, args.get(1..).unwrap_or_default(), input)? {
+        return Ok(Judgement::Chained(status));
+    }
+    let verdict = judge_push(push, environment, layout, settings, pusher, now)?;
+    Ok(Judgement::Verdict(Box::new(verdict)))
+}
+
+/// Ids of another length are not those of this repository.
+fn require_ids_of(layout: &Layout, push: &Push) -> Result<()> {
     let ids = push.updates.iter().flat_map(|update| [update.claimed_old, update.new]).flatten();
     if ids.into_iter().any(|id| id.kind() != layout.hash) {
         return Err(Error::new(
@@ -224,9 +244,17 @@ fn receive_and_judge(
             format!("the ids of the push are not those of a {} repository", layout.hash),
         ));
     }
-    if let Some(status) = chained(layout, hooks, name, args.get(1..).unwrap_or_default(), input)? {
-        return Ok(Judgement::Chained(status));
-    }
+    Ok(())
+}
+
+fn judge_push(
+    push: &Push,
+    environment: &HookEnvironment,
+    layout: &Layout,
+    settings: Settings,
+    pusher: Option<Pusher>,
+    now: Timestamp,
+) -> Result<Verdict> {
     let repository = Repository {
         view: View::Server(Refs::new(layout)),
         trusted: Trusted::open(&layout.objects_dir(), layout.hash)?,
@@ -245,7 +273,54 @@ fn receive_and_judge(
         verdict.id,
         if verdict.is_accepted() { "accepted" } else { "refused" }
     );
-    Ok(Judgement::Verdict(Box::new(verdict)))
+    Ok(verdict)
+}
+
+/// `proc-receive`: lets pass what `pre-receive` has let pass, and judges the rest itself.
+fn second_lock(
+    environment: &HookEnvironment,
+    layout: &Layout,
+    settings: Settings,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Answer> {
+    let limit = settings.limits.ref_updates;
+    let mut out = std::io::stdout().lock();
+    let push = proc_receive::receive(&mut std::io::stdin().lock(), &mut out, limit)?;
+    require_ids_of(layout, &push)?;
+    let mut is_known = true;
+    for update in &push.updates {
+        is_known &= match &update.name {
+            Name::Ref(name) => watch::is_let_through(ledger, name, update.claimed_old, update.new)?,
+            Name::Malformed(_) => false,
+        };
+    }
+    if is_known {
+        proc_receive::answer(&mut out, &push, None)?;
+        return Ok(Answer::Recorded);
+    }
+    let leniency = settings.leniency;
+    let pusher = crate::env::pusher(settings.host);
+    let mut verdict = judge_push(&push, environment, layout, settings, pusher.clone(), now)?;
+    verdict.pusher = pusher;
+    if verdict.matters() {
+        ledger.append(now, Event::Judged(Judged::of(&verdict, &leniency)?))?;
+    }
+    let options = remote::Options { leniency, ..Default::default() };
+    say(&remote::verdict_with(&verdict, options));
+    let code = verdict.refs.iter().flat_map(|judgement| judgement.violations()).next();
+    let why = code.map_or("refgate".into(), |(_, v)| format!("refgate: {}", v.code()));
+    Ok(match verdict.into_accepted(&leniency) {
+        Some(accepted) => {
+            proc_receive::answer(&mut out, &push, None)?;
+            Answer::Accepted(accepted)
+        }
+        None => {
+            // Each ref is refused by its line; git takes another status for a hook that failed.
+            proc_receive::answer(&mut out, &push, Some(&why))?;
+            Answer::Recorded
+        }
+    })
 }
 
 /// Returns the ledger of a repository.

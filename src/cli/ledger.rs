@@ -272,7 +272,7 @@ fn export(
         let is_wanted = match &followed.record.event {
             Event::Judged(_) => wanted.contains(&followed.record.number),
             Event::Landed(landed) => wanted.contains(&landed.judged),
-            Event::Recovered { .. } => false,
+            Event::Moved(_) | Event::Recovered { .. } => false,
         };
         if is_wanted {
             out.bytes(&[followed.line, b"\n"].concat());

@@ -15,11 +15,13 @@ mod landing;
 pub mod ledger;
 pub mod output;
 pub mod policy;
+pub mod proc_receive;
 mod prospect;
 mod pushing;
 #[cfg(feature = "fleet")]
 pub mod ship;
 mod trust_root;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

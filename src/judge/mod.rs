@@ -107,6 +107,7 @@ impl<'r> Judge<'r> {
         let ask = self.ask(&trust_ref);
         let trust = match anchor {
             Some(anchor) => Rules::find(&self.repository.trusted, anchor, &ask)?
+                .map(|rules| rules.raised(&self.repository.settings.floor))
                 .map(|rules| Trust { trust_ref: trust_ref.clone(), anchor, rules }),
             None => None,
         };

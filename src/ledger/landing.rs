@@ -64,7 +64,7 @@ impl Search {
             {
                 self.take(record.number, judged);
             }
-            Event::Judged(_) | Event::Recovered { .. } => {}
+            Event::Judged(_) | Event::Moved(_) | Event::Recovered { .. } => {}
         }
         self.moved.is_empty()
     }

@@ -38,6 +38,8 @@ pub enum Event {
     Judged(Judged),
     /// A push that was accepted has moved its refs.
     Landed(Landed),
+    /// Protected refs have moved that no push was let through for.
+    Moved(Moved),
     /// A line that a crash or a full disk had cut short was put aside; the push it
     /// was about had not been accepted.
     Recovered {
@@ -118,4 +120,12 @@ pub struct Landed {
     pub refs: Vec<Update>,
     /// Ref updates that were accepted in the same push and were not carried out.
     pub absent: Vec<Update>,
+}
+
+/// Refs have moved past the hook that judges pushes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Moved {
+    /// The moves, as git told them: what a ref held is absent where the writer did not say.
+    pub refs: Vec<Update>,
 }

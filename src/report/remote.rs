@@ -8,6 +8,7 @@ use super::describe::{Context, describe};
 use super::text::Foreign;
 use crate::error::{Error, ErrorKind};
 use crate::id::{ObjectId, SHORT_LEN};
+use crate::refname::RefName;
 use crate::verdict::{Leniency, RefJudgement, Verdict};
 
 /// How much of a verdict is shown.
@@ -219,6 +220,21 @@ pub fn absent(id: &str, refs: &[Foreign]) -> String {
     };
     let names: Vec<String> = refs.iter().map(|name| name.shown(200)).collect();
     block.hints.push(Hint::Run(format!("git push --atomic origin {}", names.join(" "))));
+    join(&block.lines())
+}
+
+/// Says that a protected ref was to move past the hook that judges pushes.
+#[must_use]
+pub fn unjudged_move(name: &RefName) -> String {
+    let block = Block {
+        level: Level::Error,
+        code: None,
+        title: "refgate has not judged this move of a protected ref".into(),
+        place: Foreign::from(name.as_bytes()).shown(60),
+        seen: Vec::new(),
+        labels: vec![("settings", "watch = \"refuse\"".into())],
+        hints: vec![Hint::Say("push it, so that it can be judged".into())],
+    };
     join(&block.lines())
 }
 

@@ -41,8 +41,11 @@ fn script(file: &Path, text: &str) {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).expect("set");
 }
 
+/// Mode, content, and where a link leads.
+type Seen = (u32, Option<Vec<u8>>, Option<PathBuf>);
+
 /// Everything below a directory with its content, its mode and where links lead; objects and records apart.
-fn everything(directory: &Path) -> BTreeMap<PathBuf, (u32, Option<Vec<u8>>, Option<PathBuf>)> {
+fn everything(directory: &Path) -> BTreeMap<PathBuf, Seen> {
     let mut found = BTreeMap::new();
     let mut pending = vec![directory.to_owned()];
     while let Some(directory) = pending.pop() {

@@ -81,8 +81,8 @@ fn path_variable() -> String {
 
 fn last_judgement(world: &World) -> serde_json::Value {
     let listed = world.refgate(&world.server(), &["ledger", "export", "--format", "jsonl"]);
-    let lines = listed.out.lines().filter(|line| line.contains("\"judged\":{"));
-    serde_json::from_str(lines.last().expect("a record")).expect("JSON")
+    let mut lines = listed.out.lines().filter(|line| line.contains("\"judged\":{"));
+    serde_json::from_str(lines.next_back().expect("a record")).expect("JSON")
 }
 
 #[test]
@@ -216,4 +216,49 @@ fn t150_twenty_clients_at_once_keep_the_chain_and_the_rules() {
     assert_eq!(world.on_server("refs/heads/main"), Some(good));
     world.refgate(&world.server(), &["ledger", "verify"]).accepted();
     world.server_git(&["fsck", "--strict"]);
+}
+
+#[test]
+fn a_push_of_several_refs_is_refused_as_a_whole_atomic_or_not() {
+    let world = World::with(REVIEW, &structure());
+    let sshd = Sshd::start(&world, "");
+    let dana = sshd.person("dana");
+    dana.topic("retry");
+    dana.commit("Retry");
+    for how in ["--atomic", "--no-atomic"] {
+        let said = world.refuses(&["review-maintainer-missing"], || {
+            dana.try_git(&["push", how, "origin", "retry:side", "retry:main"])
+        });
+        assert!(said.err.contains("pre-receive hook declined"), "{said}");
+        dana.try_git(&["push", how, "origin", "retry:side", "retry:refs/heads/more"]).accepted();
+        dana.push(&[":side", ":more"]).accepted();
+    }
+}
+
+#[test]
+fn ten_thousand_commits_in_one_push() {
+    let world = World::with(REVIEW, &structure());
+    let sshd = Sshd::start(&world, "");
+    let settings = world.server().join("refgate.toml");
+    let good = std::fs::read_to_string(&settings).expect("settings");
+    std::fs::write(&settings, format!("{good}\n[limits]\ntime-ms = 600000\n")).expect("written");
+    let dana = sshd.person("dana");
+    let tip = dana.git(&["rev-parse", "HEAD"]);
+    let mut stream = String::new();
+    for at in 0..10_000 {
+        let from = if at == 0 { format!("from {}\n", tip.trim()) } else { String::new() };
+        stream += &format!(
+            "commit refs/heads/large\ncommitter Dana <dana@example.org> {} +0000\ndata 6\nChange\n{from}\
+             M 100644 inline file-{}\ndata 6\n{at:06}\n",
+            crate::support::COMMIT_TIME + at,
+            at % 100,
+        );
+    }
+    let file = world.path("stream");
+    std::fs::write(&file, stream).expect("written");
+    let mut import = dana.command();
+    import.args(["fast-import", "--quiet"]).stdin(std::fs::File::open(&file).expect("opened"));
+    run(&mut import);
+    dana.push(&["large"]).accepted();
+    world.refuses(&["review-maintainer-missing"], || dana.push(&["large:main"]));
 }

@@ -34,6 +34,7 @@ mod repositories;
 mod review_changes;
 mod review_people;
 mod roll_out;
+mod second_lock;
 mod setup;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]

@@ -70,6 +70,31 @@ fn one_gate_can_warn_while_the_others_refuse() {
 }
 
 #[test]
+fn a_policy_can_be_stricter_than_the_floor_and_not_laxer() {
+    let world = World::with(&review_only("approvals = 1\n"), &structure());
+    let dana = world.person("dana");
+    dana.topic("docs");
+    dana.write("README.md", "words\n");
+    let commit = dana.commit("Words");
+    dana.push(&["docs"]).accepted();
+    for who in ["ada", "ben"] {
+        world.person(who).git(&["fetch", "-q", "origin"]);
+    }
+    world.person("ada").approves(&commit);
+    world.person("ben").approves(&commit);
+    set(
+        &world,
+        "",
+        "[floor]\napprovals = 3\n[[floor.protect]]\nrefs = [\"refs/heads/stable\"]\ngates = [\"review\"]",
+    );
+    world.refuses(&["review-approval-missing"], || dana.push(&["docs:main"]));
+    world.refuses(&["review-maintainer-missing"], || dana.push(&["docs:stable"]));
+    set(&world, "", "[floor]\napprovals = 1");
+    dana.push(&["docs:stable"]).accepted();
+    dana.push(&["docs:main"]).accepted();
+}
+
+#[test]
 fn what_cannot_be_judged_passes_in_warn_mode_alone() {
     let world = World::empty(&[]);
     let dana = world.person("dana");

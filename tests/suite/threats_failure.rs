@@ -321,7 +321,7 @@ fn t126_a_panic_is_one_clean_message() {
 #[test]
 fn t127_t128_nobody_listens() {
     let (world, commit, line) = unapproved();
-    let free = format!("{} {commit} refs/heads/free\n", ZERO);
+    let free = format!("{ZERO} {commit} refs/heads/free\n");
     for (input, code) in [(&line, 1), (&free, 0)] {
         for redirection in ["2>&-", "2>/dev/full", "1>&- 2>&-", ">/dev/full 2>&1", "2>&1 | true"] {
             let hook = world.hook("pre-receive", input);

@@ -8,6 +8,7 @@ use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
 use crate::id::CommitId;
+use crate::ledger::Event;
 use crate::refname::RefName;
 use crate::repo::layout::Layout;
 use crate::repo::objects::Trusted;
@@ -27,6 +28,9 @@ const MANY_PACKS: usize = 50;
 
 /// So many loose refs, and listing them gets slow.
 const MANY_REFS: usize = 2_000;
+
+/// So many records are looked through for moves past the hook.
+const MANY_RECORDS: usize = 1_000;
 
 /// The oldest git that is tested.
 const OLDEST_GIT: (u32, u32) = (2, 39);
@@ -304,6 +308,32 @@ fn loose_refs(directory: &Path, depth: usize) -> Result<usize> {
         }
     }
     Ok(count)
+}
+
+/// Whether protected refs have moved past the hook, as far as the watch has seen.
+pub(super) fn moves(layout: &Layout) -> Result<Check> {
+    let settings = read_settings(layout)?;
+    let mut moved: Vec<String> = Vec::new();
+    let is_move = |line: &[u8]| {
+        std::str::from_utf8(line).is_ok_and(|line| line.contains("\"event\":{\"moved\""))
+    };
+    ledger(layout, &settings).latest(MANY_RECORDS, is_move, |record| {
+        if let Event::Moved(moves) = &record.event {
+            moved.extend(
+                moves.refs.iter().map(|update| format!("{} {}", update.r#ref, record.time)),
+            );
+        }
+        moved.len() > 4
+    })?;
+    Ok(match moved.is_empty() {
+        true => Check::ok("moves", "no protected ref is known to have moved past the hook"),
+        false => Check::not(
+            "moves",
+            State::Advice,
+            format!("moved without being judged: {}", moved.join(", ")),
+            "find out who has written to the repository",
+        ),
+    })
 }
 
 /// The server's clock against the last record.

@@ -7,6 +7,7 @@ use super::super::args::Hook;
 use super::super::hook::{CHAINED, settings};
 use super::super::install::{place, shim};
 use super::{Check, State, owner, user};
+use crate::client::git::Git;
 use crate::error::Result;
 use crate::exec::Run;
 use crate::host::Host;
@@ -30,7 +31,17 @@ pub(super) fn hooks(layout: &Layout) -> Vec<Check> {
         (Ok(false), Ok(true)) if host != Host::Gitolite => Hook::Update,
         _ => Hook::PreReceive,
     };
-    for hook in [judging, Hook::PostReceive] {
+    let mut expected = vec![judging, Hook::PostReceive];
+    if let Ok(place) = place::of(layout, host, Hook::ReferenceTransaction)
+        && shim::is_ours(&place.file).unwrap_or(false)
+    {
+        expected.push(Hook::ReferenceTransaction);
+    }
+    let git = Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
+    if matches!(git.config("receive.procReceiveRefs"), Ok(Some(_))) {
+        expected.push(Hook::ProcReceive);
+    }
+    for hook in expected {
         checks.push(Check::or_unknown(hook.name(), one(layout, host, hook)));
     }
     checks.extend(kept(layout, host));

@@ -149,6 +149,7 @@ fn examine(path: &Path, args: &Doctor) -> Vec<Check> {
     checks.extend(checks::trust(&layout));
     checks.extend(checks::git(&layout));
     checks.extend(checks::disk(&layout));
+    checks.push(Check::or_unknown("moves", checks::moves(&layout)));
     checks.push(Check::or_unknown("clock", checks::clock(&layout)));
     checks.extend(sshd::check(&args.sshd_config));
     if !args.no_push {

@@ -15,11 +15,12 @@ use std::path::{Path, PathBuf};
 use super::args::{Hook, Install, Uninstall};
 use super::hook::{CHAINED, REPOSITORY_SETTINGS, settings};
 use super::output::Output;
-use super::trust_root;
+use super::{trust_root, watch};
+use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::host::Host;
 use crate::repo::layout::{Layout, read_bounded};
-use steps::{Step, bring_back, replace, take};
+use steps::{Step, bring_back, replace, take, unset};
 
 /// The file in the git directory that says what was made beside hooks.
 const RECORD: &str = "refgate.installed";
@@ -105,17 +106,27 @@ fn plan(layout: &Layout, args: &Install, program: &Path) -> Result<Vec<Step>> {
         Some(host) => host,
         None => match settings(layout)?.host {
             Host::Plain => place::detect(layout)?,
-            named => named,
+            named @ (Host::Gitolite | Host::Gitea | Host::Forgejo | Host::Gitlab | Host::Ghes) => {
+                named
+            }
         },
     };
     let mut steps = Vec::new();
     let mut made = Vec::new();
-    for hook in [Hook::PostReceive, args.hook] {
+    let mut hooks = vec![Hook::PostReceive, args.hook];
+    hooks.extend(args.watch.then_some(Hook::ReferenceTransaction));
+    hooks.extend(args.hard.then_some(Hook::ProcReceive));
+    if (args.hard || args.watch) && !matches!(host, Host::Plain | Host::Gitolite) {
+        let what = format!("{} uses these hooks itself, or has no place for them", host.name());
+        return Err(Error::new(ErrorKind::Usage, what).hint("leave out --hard and --watch"));
+    }
+    for hook in hooks {
         let place = place::of(layout, host, hook)?;
         let directory = place.file.parent().unwrap_or(&place.hooks).to_path_buf();
         make(&directory, &mut steps, &mut made);
         let is_foreign = place.file.symlink_metadata().is_ok() && !shim::is_ours(&place.file)?;
-        if is_foreign && !place.is_shared {
+        let is_ours_alone = matches!(hook, Hook::ProcReceive | Hook::ReferenceTransaction);
+        if is_foreign && !place.is_shared && !is_ours_alone {
             let kept = place.hooks.join(CHAINED);
             make(&kept, &mut steps, &mut made);
             let to = kept.join(hook.name());
@@ -130,9 +141,11 @@ fn plan(layout: &Layout, args: &Install, program: &Path) -> Result<Vec<Step>> {
         steps.push(Step::Script { file: place.file, text: shim::text(hook, program, hooks)? });
     }
     let recorded = recorded(layout)?;
+    let locks = if args.hard { locks(layout)? } else { Vec::new() };
     let lines: Vec<String> = made
         .iter()
         .map(|directory| format!("directory {}\n", directory.display()))
+        .chain(locks.iter().map(|name| format!("config {LOCKS} {name}\n")))
         .filter(|line| !recorded.contains(line.as_str()))
         .collect();
     if !lines.is_empty() {
@@ -140,8 +153,31 @@ fn plan(layout: &Layout, args: &Install, program: &Path) -> Result<Vec<Step>> {
         let text = recorded + &lines.concat();
         steps.push(Step::File { file, text, why: "what uninstalling takes out" });
     }
+    // Once git asks the second lock, it must be there.
+    let git = git(layout);
+    steps.extend(locks.into_iter().map(|value| Step::Config {
+        git: git.clone(),
+        key: LOCKS,
+        value,
+    }));
     steps.extend(host_setting(layout, host)?);
     Ok(steps)
+}
+
+/// The key of git's configuration that names refs which `proc-receive` is asked about.
+const LOCKS: &str = "receive.procReceiveRefs";
+
+fn git(layout: &Layout) -> Git {
+    Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() }
+}
+
+/// Returns the refs that the second lock is still to be put on.
+fn locks(layout: &Layout) -> Result<Vec<String>> {
+    let present = git(layout).outcome(["config", "--get-all", LOCKS])?;
+    let present = String::from_utf8_lossy(&present.stdout).into_owned();
+    let mut wanted = watch::protected_prefixes(layout, &settings(layout)?)?;
+    wanted.retain(|name| !present.lines().any(|line| line == name));
+    Ok(wanted)
 }
 
 /// Makes a directory and those above it that are not there.
@@ -207,7 +243,15 @@ pub fn uninstall(args: &Uninstall, out: &mut Output) -> Result<()> {
 
 fn take_out(layout: &Layout, path: &Path, out: &mut Output) -> Result<()> {
     let host = settings(layout)?.host;
-    for hook in [Hook::PreReceive, Hook::Update, Hook::PostReceive] {
+    // Before the second lock itself, so that pushes are not refused meanwhile.
+    let recorded = recorded(layout)?;
+    for line in recorded.lines().filter_map(|line| line.strip_prefix("config ")) {
+        if let Some((key, value)) = line.split_once(' ') {
+            unset(&git(layout), key, value)?;
+        }
+    }
+    let hooks = Hook::ALL.into_iter().filter(|hook| *hook != Hook::Vref);
+    for hook in hooks {
         let place = place::of(layout, host, hook)?;
         if !shim::is_ours(&place.file)? {
             continue;
@@ -239,7 +283,6 @@ fn take_out(layout: &Layout, path: &Path, out: &mut Output) -> Result<()> {
     }
     trust_root::remove(layout, out)?;
     let record = layout.common_dir.join(RECORD);
-    let recorded = recorded(layout)?;
     for directory in recorded.lines().rev().filter_map(|line| line.strip_prefix("directory ")) {
         // What others have put there since stays.
         drop(std::fs::remove_dir(directory));

@@ -11,6 +11,8 @@ const PRE_RECEIVE: &str = include_str!("../../../hooks/pre-receive");
 const UPDATE: &str = include_str!("../../../hooks/update");
 const POST_RECEIVE: &str = include_str!("../../../hooks/post-receive");
 const VREF: &str = include_str!("../../../hooks/vref");
+const PROC_RECEIVE: &str = include_str!("../../../hooks/proc-receive");
+const REFERENCE_TRANSACTION: &str = include_str!("../../../hooks/reference-transaction");
 
 /// The line by which our hooks are known.
 const MARK: &str = "# refgate: judges each push";
@@ -34,6 +36,8 @@ pub fn text(hook: Hook, program: &Path, hooks: Option<&Path>) -> Result<String> 
         Hook::Update => UPDATE,
         Hook::PostReceive => POST_RECEIVE,
         Hook::Vref => VREF,
+        Hook::ProcReceive => PROC_RECEIVE,
+        Hook::ReferenceTransaction => REFERENCE_TRANSACTION,
     };
     let text = text.replace("@REFGATE@", &quoted(program)?);
     match hooks {
@@ -60,7 +64,7 @@ pub fn is_ours(file: &Path) -> Result<bool> {
 /// Returns the program that a script of ours starts.
 #[must_use]
 pub fn program_of(text: &str) -> Option<PathBuf> {
-    let line = text.lines().find_map(|line| line.strip_prefix("exec '"))?;
+    let line = text.lines().find_map(|line| line.split_once("exec '"))?.1;
     // The path ends at a quote that does not belong to an escaped one.
     let mut path = String::new();
     let mut rest = line;
@@ -102,7 +106,7 @@ mod tests {
     #[test]
     fn the_program_is_found_again_however_it_is_called() {
         for program in ["/usr/local/bin/refgate", "/opt/it's/refgate", "/a b/'/refgate"] {
-            for hook in [Hook::PreReceive, Hook::Update, Hook::PostReceive, Hook::Vref] {
+            for hook in Hook::ALL {
                 for hooks in [None, Some(Path::new("/etc/x's/hooks"))] {
                     let text = text(hook, Path::new(program), hooks).expect("a script");
                     assert_eq!(program_of(&text).as_deref(), Some(Path::new(program)), "{text}");

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::super::output::Output;
 use super::shim;
+use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Step {
     /// Makes a directory.
     Directory(PathBuf),
@@ -25,6 +26,15 @@ pub(super) enum Step {
         file: PathBuf,
         /// What is in it.
         text: String,
+    },
+    /// Adds a value to git's configuration of the repository.
+    Config {
+        /// Asks git.
+        git: Git,
+        /// The key.
+        key: &'static str,
+        /// The value.
+        value: String,
     },
     /// Writes a file of settings or of notes to ourselves.
     File {
@@ -46,6 +56,7 @@ impl Step {
             Self::Keep { from, to } => {
                 format!("keep {}, which runs first: {}", from.display(), to.display())
             }
+            Self::Config { key, value, .. } => format!("set {key} = {value}"),
             Self::Script { file, .. } => format!("write {}", file.display()),
             Self::File { file, why, .. } => format!("write {why} to {}", file.display()),
         }
@@ -56,6 +67,7 @@ impl Step {
 enum Undo {
     Remove(PathBuf),
     RemoveDirectory(PathBuf),
+    Config(Git, &'static str, String),
     /// A link that was there.
     Link(PathBuf, PathBuf),
     /// A file that was there, with its mode.
@@ -98,6 +110,11 @@ fn take_one(step: &Step, undo: &mut Vec<Undo>, said: &mut Vec<String>) -> Result
             undo.push(before(to)?);
             copy(from, to)?;
             said.push(format!("kept the hook that was there, which runs first: {}", to.display()));
+        }
+        Step::Config { git, key, value } => {
+            git.run(["config", "--add", key, value]).map_err(|error| error.while_(doing()))?;
+            undo.push(Undo::Config(git.clone(), key, value.clone()));
+            said.push(format!("set {key} = {value}"));
         }
         Step::Script { file, text } => {
             undo.push(before(file)?);
@@ -151,6 +168,7 @@ fn put_back(undo: &Undo) -> Result<()> {
             }
             _ => Ok(()),
         },
+        Undo::Config(git, key, value) => unset(git, key, value),
         Undo::Link(file, target) => link(target, file),
         Undo::RemoveDirectory(directory) => std::fs::remove_dir(directory)
             .during(ErrorKind::Environment, || format!("removing {}", directory.display())),
@@ -209,4 +227,18 @@ fn link(target: &Path, file: &Path) -> Result<()> {
     std::os::unix::fs::symlink(target, &temporary)
         .and_then(|()| std::fs::rename(&temporary, file))
         .during(ErrorKind::Environment, || format!("linking {}", file.display()))
+}
+
+/// Takes one value out of git's configuration of the repository.
+///
+/// # Errors
+/// git cannot write it.
+pub(super) fn unset(git: &Git, key: &str, value: &str) -> Result<()> {
+    let outcome = git.outcome(["config", "--fixed-value", "--unset-all", key, value])?;
+    // Five: it is gone already.
+    if outcome.status.success() || outcome.status.code() == Some(5) {
+        return Ok(());
+    }
+    let why = String::from_utf8_lossy(&outcome.stderr).trim().to_owned();
+    Err(Error::new(ErrorKind::Environment, why).while_(format!("taking out {key} = {value}")))
 }

@@ -5,7 +5,10 @@
 //! values, each of which remembers where it was set.
 
 mod checklist;
+mod floor;
 mod read;
+
+pub use floor::Floor;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

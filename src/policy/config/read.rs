@@ -32,7 +32,7 @@ const SEVERITIES: [(&str, Severity); 5] = [
 ];
 
 /// The severities that can block.
-const BLOCKING: [(&str, Severity); 4] = [
+pub(super) const BLOCKING: [(&str, Severity); 4] = [
     ("critical", Severity::Critical),
     ("high", Severity::High),
     ("medium", Severity::Medium),
@@ -167,7 +167,7 @@ fn section_names(table: &mut Table<'_>) -> Option<SectionNames> {
     }
 }
 
-fn protect(rule: Value<'_>) -> Option<Protect> {
+pub(super) fn protect(rule: Value<'_>) -> Option<Protect> {
     let line = rule.line();
     let (refs, gates) = rule.table(|table| {
         let refs = table.value("refs");
