@@ -14,7 +14,7 @@ use crate::policy::config::{Config, Repository};
 use crate::refname::RefName;
 use crate::repo::layout::Layout;
 use crate::repo::objects::Trusted;
-use crate::repo::refs::Refs;
+use crate::repo::refs::{Refs, Target};
 use crate::repo::view::View;
 use crate::settings::{Settings, Watch};
 use crate::snapshot::{Ask, Rules};
@@ -58,8 +58,8 @@ pub fn look(
         let is_move = match (is_committed, line.new) {
             // Before: what the ref is about to hold is new. A deletion may be packing of refs.
             (false, new) => new.is_some() && new != value,
-            // After: packing of refs leaves the value as it was.
-            (true, new) => new == value && line.old != new,
+            // After: what packing of refs deletes is there all the same.
+            (true, new) => new == value,
         };
         if !is_move {
             continue;
@@ -68,7 +68,18 @@ pub fn look(
             Some(rules) => rules,
             None => rules.insert(Protected::read(layout, settings, &view, now)?),
         };
-        if protected.covers(&line.name) && !is_judged(ledger, &line)? {
+        if !protected.covers(&line.name) {
+            continue;
+        }
+        let inner = line.name.without_namespace();
+        let is_fine = if is_committed {
+            // A writer who does not say what the ref held may have gone back to what was judged once.
+            line.old.is_some() && is_let_through(ledger, &inner, line.old, line.new)?
+                || is_as_before(layout, ledger, &line)?
+        } else {
+            is_let_through(ledger, &inner, value, line.new)?
+        };
+        if !is_fine {
             moved.push(line);
         }
     }
@@ -144,8 +155,34 @@ impl Protected {
     }
 }
 
-fn is_judged(ledger: &Ledger, line: &Line) -> Result<bool> {
-    is_let_through(ledger, &line.name.without_namespace(), line.old, line.new)
+/// Says whether a ref held this before: packing of refs writes values without saying what they were.
+///
+/// The last record about the ref tells; where there is none, a value that stands in
+/// `packed-refs` already was packed just now.
+fn is_as_before(layout: &Layout, ledger: &Ledger, line: &Line) -> Result<bool> {
+    let name = line.name.without_namespace().to_string();
+    let new = line.new.map(|id| id.to_hex().to_string());
+    let mut last = None;
+    let names_it = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| text.contains(&name));
+    ledger.latest(LOOK_BACK, names_it, |record| {
+        let updates = match &record.event {
+            Event::Judged(judged) => match judged.answer {
+                Answer::Accepted | Answer::WouldRefuse => judged.updates.as_slice(),
+                Answer::Refused | Answer::CannotJudge => &[],
+            },
+            Event::Moved(moved) => &moved.refs,
+            Event::Landed(_) | Event::Recovered { .. } => &[],
+        };
+        last = updates.iter().find(|update| update.r#ref == name).map(|update| update.new.clone());
+        last.is_some()
+    })?;
+    Ok(match last {
+        Some(last) => last == new,
+        None => match line.new {
+            Some(new) => Refs::new(layout).read_packed(&line.name)? == Some(Target::Object(new)),
+            None => line.old.is_none(),
+        },
+    })
 }
 
 /// Says whether a push that moves a ref so was let through.
