@@ -162,6 +162,31 @@ install_binary() {
     say "installed $prefix/bin/refgate, $("$prefix/bin/refgate" --version)"
 }
 
+# Manual pages and completions, where the shells look for them.
+install_help() {
+    for name in /share/man /share/man/man1 /share/bash-completion \
+        /share/bash-completion/completions /share/zsh /share/zsh/site-functions \
+        /share/fish /share/fish/vendor_completions.d; do
+        if ! [ -d "$prefix$name" ]; then
+            mkdir "$prefix$name"
+            remember "directory $name"
+        fi
+    done
+    "$prefix/bin/refgate" man "$prefix/share/man/man1"
+    "$prefix/bin/refgate" completions bash \
+        >"$prefix/share/bash-completion/completions/refgate"
+    "$prefix/bin/refgate" completions zsh >"$prefix/share/zsh/site-functions/_refgate"
+    "$prefix/bin/refgate" completions fish \
+        >"$prefix/share/fish/vendor_completions.d/refgate.fish"
+}
+
+remove_help() {
+    rm -f "$prefix/share/man/man1/refgate.1" "$prefix/share/man/man1/refgate-"*.1 \
+        "$prefix/share/bash-completion/completions/refgate" \
+        "$prefix/share/zsh/site-functions/_refgate" \
+        "$prefix/share/fish/vendor_completions.d/refgate.fish"
+}
+
 # The absolute path of a directory.
 absolute() {
     [ -d "$1" ] || die "$1 is no directory" "name a repository of the server"
@@ -177,10 +202,11 @@ install() {
         absolute "$repository" >/dev/null
     done
     install_binary
+    install_help
     for repository in "$@"; do
         path=$(absolute "$repository")
         # shellcheck disable=SC2086 # roots are several words, and none holds a blank or a star
-        "$prefix/bin/refgate" install --hook "$hook" $roots "$path"
+        "$prefix/bin/refgate" install --yes --hook "$hook" $roots "$path"
         remember "repository $path"
     done
     case ":$PATH:" in
@@ -228,6 +254,7 @@ $repositories
 END
     directories=$(recorded directory)
     rm -f "$prefix/bin/refgate" "$(record)"
+    remove_help
     for name in $directories; do
         # What others have put there since stays.
         rmdir "$prefix$name" 2>/dev/null || true

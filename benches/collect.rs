@@ -62,6 +62,7 @@ fn main() {
             deadline: &deadline,
             now: ask.now,
             anchor: None,
+            pusher: None,
         };
         let collect = Collect {
             incoming: &incoming,

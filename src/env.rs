@@ -9,6 +9,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::{Host, Pusher, session_key};
+use crate::repo::layout::read_bounded;
+use crate::signature::key::{KeyRef, format_ssh_fingerprint};
 
 /// What git tells a hook about the repository (`githooks(5)`, `git(1)`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct HookEnvironment {
     pub namespace: Option<Vec<u8>>,
     /// What the pusher says with `--push-option`, the first few; each the words of the client.
     pub push_options: Vec<Vec<u8>>,
+    /// What `git-receive-pack(1)` says about a push certificate; nothing of it is believed.
+    pub certificate: Option<CertificateClaim>,
 }
 
 /// The most push options that are looked at.
@@ -44,6 +49,46 @@ fn push_options() -> Vec<Vec<u8>> {
         .map(OsStringExt::into_vec)
         .filter(|option| option.len() <= PUSH_OPTION_BYTES)
         .collect()
+}
+
+/// A push certificate, as the environment names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateClaim {
+    /// The blob that holds it (`GIT_PUSH_CERT`).
+    pub blob: String,
+    /// The nonce that the server has given out (`GIT_PUSH_CERT_NONCE`).
+    pub nonce: String,
+    /// What git found when it compared the nonces (`GIT_PUSH_CERT_NONCE_STATUS`).
+    pub nonce_status: String,
+}
+
+/// The longest value that is taken over from a server's variable.
+const VALUE_BYTES: usize = 256;
+
+/// A file about a session beyond this size is none.
+const SESSION_BYTES: u64 = 64 << 10;
+
+/// Returns who pushes, as a server of this kind says.
+#[must_use]
+pub fn pusher(host: Host) -> Option<Pusher> {
+    let text = |names: &[&str]| {
+        let value = names.iter().find_map(|name| variable(name))?;
+        value.into_string().ok().filter(|value| value.len() <= VALUE_BYTES)
+    };
+    let names = host.variables();
+    let session = names.session.iter().find_map(|name| variable(name)).and_then(|file| {
+        let bytes = read_bounded(&PathBuf::from(file), SESSION_BYTES).ok().flatten()?;
+        let text = String::from_utf8(bytes).ok()?;
+        KeyRef::parse(session_key(&text)?).ok()?.ssh_fingerprint()
+    });
+    let pusher = Pusher {
+        host,
+        name: text(names.name),
+        email: text(names.email),
+        key: session.map(|digest| format_ssh_fingerprint(&digest)),
+        via: text(names.via),
+    };
+    (pusher != Pusher { host, ..Pusher::default() }).then_some(pusher)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
@@ -71,8 +116,20 @@ impl HookEnvironment {
             shallow_file: variable("GIT_SHALLOW_FILE").map(PathBuf::from),
             namespace: variable("GIT_NAMESPACE").map(OsStringExt::into_vec),
             push_options: push_options(),
+            certificate: certificate(),
         })
     }
+}
+
+fn certificate() -> Option<CertificateClaim> {
+    let text = |name| variable(name).and_then(|value| value.into_string().ok()).unwrap_or_default();
+    let blob = text("GIT_PUSH_CERT");
+    let claim = CertificateClaim {
+        blob,
+        nonce: text("GIT_PUSH_CERT_NONCE"),
+        nonce_status: text("GIT_PUSH_CERT_NONCE_STATUS"),
+    };
+    (!claim.blob.is_empty()).then_some(claim)
 }
 
 /// Variables that lead git to another repository, other objects or other refs, and

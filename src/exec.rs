@@ -63,6 +63,14 @@ impl Run {
         self
     }
 
+    /// Runs as another user, which only root may ask for.
+    #[must_use]
+    pub fn as_user(mut self, uid: u32, gid: u32) -> Self {
+        use std::os::unix::process::CommandExt as _;
+        self.command.uid(uid).gid(gid);
+        self
+    }
+
     /// Runs in another directory.
     #[must_use]
     pub fn in_dir(mut self, dir: &Path) -> Self {

@@ -6,7 +6,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | One file per command; `cli::hook` is what git starts on the server. |
-//! | [`mod@env`], [`receive`], [`settings`] | What git hands over, and what the administrator has set. |
+//! | [`mod@env`], [`host`], [`receive`], [`certificate`], [`settings`] | What git and the server hand over, and what the administrator has set. |
 //! | [`repo`] | The few questions asked of a repository, answered strictly from raw bytes. |
 //! | [`snapshot`], [`provenance`] | Policy, people and keys at the trust anchor, as trusted values. |
 //! | [`policy`], [`principal`] | The rules, and who may do what. |
@@ -21,6 +21,7 @@
 //!
 //! `docs/architecture.md` tells the same at length.
 
+pub mod certificate;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -31,6 +32,7 @@ pub mod evidence;
 pub mod exec;
 pub mod explain;
 pub mod gate;
+pub mod host;
 pub mod id;
 pub mod judge;
 pub mod ledger;

@@ -5,15 +5,20 @@
 //! settings: what the second says replaces what the first says, key by key.
 //! Nobody who pushes can write either file.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::Diagnostic;
+use crate::host::Host;
 use crate::limits::Limits;
-use crate::policy::config::Repository;
+use crate::policy::config::{Floor, Repository};
+use crate::policy::gates::Gate;
 use crate::policy::suggest;
 use crate::policy::text::quoted;
 use crate::policy::toml_reader::{self, Table, Value};
+use crate::principal::PrincipalId;
 use crate::signature::key::KeyRef;
+use crate::verdict::Leniency;
 
 /// A file of settings, as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +44,49 @@ pub struct Settings {
     pub log: Option<PathBuf>,
     /// Where judgements are recorded.
     pub ledger: LedgerSettings,
+    /// The kind of server; plain repositories where absent.
+    pub host: Host,
+    /// What is refused, and what is only said.
+    pub leniency: Leniency,
+    /// What the server must know about the person who pushes.
+    pub identity: Identity,
+    /// What happens to moves of protected refs that nobody judged.
+    pub watch: Watch,
+    /// What policies ask for at least.
+    pub floor: Floor,
+}
+
+/// What the server must know about the person who pushes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// What a push to a protected ref must prove.
+    pub require: Require,
+    /// Accounts of the server, each with the principal that it belongs to.
+    pub users: BTreeMap<String, PrincipalId>,
+    /// What stands behind the `@` of principals whose accounts are not listed.
+    pub domain: Option<String>,
+}
+
+/// What a push to a protected ref must prove about the person who pushes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Require {
+    /// Nothing: gates rest on signatures.
+    #[default]
+    None,
+    /// The server names an account or key that belongs to a principal.
+    Host,
+    /// The push itself is signed by a principal (`git push --signed`).
+    SignedPush,
+}
+
+/// What `reference-transaction` does about moves of protected refs that nobody judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Watch {
+    /// Records them.
+    #[default]
+    Record,
+    /// Refuses them, except deletions, which packing refs looks like.
+    Refuse,
 }
 
 /// Where judgements are recorded.
@@ -70,6 +118,20 @@ struct Said {
     limits: toml::Table,
     log: Option<PathBuf>,
     ledger: LedgerSettings,
+    host: Option<Host>,
+    mode: Option<bool>,
+    modes: Vec<(Gate, bool)>,
+    identity: SaidIdentity,
+    watch: Option<Watch>,
+    floor: Floor,
+}
+
+/// What one file says about the person who pushes.
+#[derive(Default)]
+struct SaidIdentity {
+    require: Option<Require>,
+    users: BTreeMap<String, PrincipalId>,
+    domain: Option<String>,
 }
 
 impl Settings {
@@ -98,12 +160,30 @@ impl Settings {
                     settings.ledger.database = database.or(settings.ledger.database);
                     settings.ledger.directory = directory.or(settings.ledger.directory);
                     settings.ledger.rotate_mib = rotate_mib.or(settings.ledger.rotate_mib);
+                    settings.host = said.host.unwrap_or(settings.host);
+                    settings.watch = said.watch.unwrap_or(settings.watch);
+                    settings.floor.join(said.floor);
+                    settings.leniency.everything =
+                        said.mode.unwrap_or(settings.leniency.everything);
+                    for (gate, warns) in said.modes {
+                        settings.leniency.set(gate, warns);
+                    }
+                    let SaidIdentity { require, users, domain } = said.identity;
+                    settings.identity.require = require.unwrap_or(settings.identity.require);
+                    settings.identity.users.extend(users);
+                    settings.identity.domain = domain.or(settings.identity.domain);
                 }
                 Err(found) => problems.extend(found),
             }
         }
-        match limits.try_into() {
-            Ok(limits) => settings.limits = limits,
+        let has_time = limits.contains_key("time-ms");
+        match limits.try_into::<Limits>() {
+            Ok(limits) => {
+                settings.limits = limits;
+                if let Some(time_ms) = settings.host.time_ms().filter(|_| !has_time) {
+                    settings.limits.time_ms = time_ms;
+                }
+            }
             Err(error) => {
                 let message = format!("the limits cannot be read: {}", quoted(error.message()));
                 problems.push(Diagnostic::new("server settings", 0, message));
@@ -122,7 +202,65 @@ fn said(top: &mut Table<'_>) -> Said {
         limits: top.table("limits", limits).unwrap_or_default(),
         log: top.value("log").and_then(|value| absolute_path(&value)),
         ledger: top.table("ledger", ledger).unwrap_or_default(),
+        host: top.value("host").and_then(|value| value.word(&Host::ALL.map(|h| (h.name(), h)))),
+        mode: top.value("mode").and_then(|value| value.word(&MODES)),
+        modes: top.table("modes", modes).unwrap_or_default(),
+        identity: top.table("identity", identity).unwrap_or_default(),
+        floor: top.table("floor", Floor::read).unwrap_or_default(),
+        watch: top
+            .value("watch")
+            .and_then(|value| value.word(&[("record", Watch::Record), ("refuse", Watch::Refuse)])),
     }
+}
+
+/// Whether a mode only warns.
+const MODES: [(&str, bool); 2] = [("enforce", false), ("warn", true)];
+
+/// Reads `[modes]`: a mode for each gate that has one of its own.
+fn modes(table: &mut Table<'_>) -> Vec<(Gate, bool)> {
+    let mut modes = Vec::new();
+    for gate in Gate::ALL {
+        let mode = table.value(gate.name()).and_then(|value| value.word(&MODES));
+        modes.extend(mode.map(|warns| (gate, warns)));
+    }
+    modes
+}
+
+/// Reads `[identity]`.
+fn identity(table: &mut Table<'_>) -> SaidIdentity {
+    let words =
+        [("none", Require::None), ("host", Require::Host), ("signed-push", Require::SignedPush)];
+    SaidIdentity {
+        require: table.value("require").and_then(|value| value.word(&words)),
+        users: table.table("users", users).unwrap_or_default(),
+        domain: table.value("domain").and_then(|value| domain(&value)),
+    }
+}
+
+/// Reads `[identity.users]`: accounts of the server, each with an address of `meta/STRUCTURE.md`.
+fn users(table: &mut Table<'_>) -> BTreeMap<String, PrincipalId> {
+    let mut users = BTreeMap::new();
+    for (account, value) in table.all() {
+        let Some(text) = value.string() else { continue };
+        match PrincipalId::parse(text) {
+            Some(principal) => drop(users.insert(account.to_owned(), principal)),
+            None => value.wrong(
+                format!("{} is no email address", quoted(text)),
+                "write the address that meta/STRUCTURE.md lists, such as \"ada@example.org\"",
+            ),
+        }
+    }
+    users
+}
+
+fn domain(value: &Value<'_>) -> Option<String> {
+    let text = value.string()?;
+    if PrincipalId::parse(&format!("x@{text}")).is_none() {
+        let help = "write what stands behind the @ of their addresses, such as \"example.org\"";
+        value.wrong(format!("{} is no mail domain", quoted(text)), help);
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// Reads `[ledger]`.
@@ -274,6 +412,7 @@ mod tests {
                 rotate_mib: Some(8),
                 database: Some("postgresql://db/audit".into()),
             },
+            ..Settings::default()
         };
         assert_eq!(settings, expected);
         let settings = read(&server, "").expect("good settings");
@@ -285,7 +424,7 @@ mod tests {
         let server = "\
 trust-ref = \"main\"
 trustref = \"refs/heads/main\"
-mode = \"warn\"
+mode = \"report\"
 log = \"refgate.log\"
 repository = \"a b\"
 
@@ -310,8 +449,8 @@ commit = \"0123\"
             help: write the whole name, such as refs/heads/main
         /etc/refgate/refgate.toml:2: unknown key "trustref"
             help: write trust-ref
-        /etc/refgate/refgate.toml:3: unknown key "mode"
-            help: known here are repository, trust-ref, trust-root, limits, log, ledger
+        /etc/refgate/refgate.toml:3: mode: "report" is not known
+            help: write one of enforce, warn
         /etc/refgate/refgate.toml:4: log: "refgate.log" is no absolute path
             help: write the whole path: a hook runs in a directory that git chooses
         /etc/refgate/refgate.toml:5: repository: "a b" is no name of a repository
@@ -357,6 +496,46 @@ commit = \"0123\"
                 "{problems:#?}"
             );
             assert_eq!(problems[0].file, "refgate.toml");
+        }
+    }
+
+    #[test]
+    fn a_host_brings_its_time_and_modes_are_set_gate_by_gate() {
+        let settings =
+            read("host = \"ghes\"\nmode = \"warn\"\n", "[modes]\nreview = \"enforce\"\n")
+                .expect("good settings");
+        assert_eq!((settings.host, settings.limits.time_ms), (Host::Ghes, 4_000));
+        assert!(settings.leniency.everything, "a mode of a gate leaves the others alone");
+        let settings = read(
+            "host = \"ghes\"\nlimits.time-ms = 900\n[modes]\nscan = \"warn\"\n",
+            "host = \"gitea\"\nmode = \"enforce\"\n",
+        )
+        .expect("good settings");
+        assert_eq!((settings.host, settings.limits.time_ms), (Host::Gitea, 900));
+        assert!(!settings.leniency.everything && settings.leniency.lets_pass("scan-finding-open"));
+        assert!(!settings.leniency.lets_pass("tests-failed"));
+    }
+
+    #[test]
+    fn accounts_belong_to_addresses() {
+        let text = "[identity]\nrequire = \"host\"\ndomain = \"example.org\"\n\
+                    [identity.users]\nali = \"Ada@example.org\"\n";
+        let identity = read("", text).expect("good settings").identity;
+        assert_eq!(identity.require, Require::Host);
+        assert_eq!(identity.users.get("ali").map(PrincipalId::as_str), Some("ada@example.org"));
+        for (text, problem) in [
+            ("identity.require = \"ssh\"", "identity.require: \"ssh\" is not known"),
+            ("identity.users.ali = \"ali\"", "identity.users.ali: \"ali\" is no email address"),
+            ("identity.domain = \"a b\"", "identity.domain: \"a b\" is no mail domain"),
+            ("host = \"github\"", "host: \"github\" is not known"),
+            ("modes.ref = \"warn\"", "unknown key \"ref\" in [modes]"),
+            ("watch = \"off\"", "watch: \"off\" is not known"),
+        ] {
+            let problems = read("", text).expect_err(text);
+            assert!(
+                problems.len() == 1 && problems[0].message.starts_with(problem),
+                "{problems:#?}"
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use crate::error::{Diagnostic, Error, ErrorKind, Result};
 use crate::id::{CommitId, ObjectId, TreeId};
 use crate::limits::Limits;
 use crate::policy::Policy;
-use crate::policy::config::{self, Config, Repository};
+use crate::policy::config::{self, Config, Floor, Repository};
 use crate::policy::gates::Gate;
 use crate::policy::structure::{self, Status, Structure};
 use crate::policy::trusted_files::{ALLOWED_SIGNERS, KEYRING};
@@ -122,6 +122,15 @@ impl Rules {
     fn of(files: Files, objects: &objects::Trusted, ask: &Ask<'_>) -> Result<Self, Void> {
         let config = read_config(objects, &files, ask)?;
         Ok(Self { config: Trusted::vouch(config, source(files.commit, ask)), files })
+    }
+
+    /// Returns the rules, raised to what the server asks for at least.
+    #[must_use]
+    pub fn raised(self, floor: &Floor) -> Self {
+        let source = self.config.source().clone();
+        let mut config = Config::clone(&self.config);
+        floor.raise(&mut config);
+        Self { config: Trusted::vouch(config, source), files: self.files }
     }
 
     /// Returns the rules.

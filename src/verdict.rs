@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 use crate::evidence::attestation::EvidenceId;
 use crate::evidence::exception::{Approver, ExceptionId};
+use crate::host::Pusher;
 use crate::id::ObjectId;
 use crate::policy::gates::{Gate, Gates};
 use crate::provenance::Source;
@@ -22,6 +23,46 @@ use crate::violation::{OpenFinding, Person, Violation};
 /// ```
 #[derive(Debug)]
 pub struct Accepted(());
+
+/// What is refused, and what is only said: settings of the administrator for a roll-out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leniency {
+    /// Nothing is refused.
+    pub everything: bool,
+    /// Violations of these gates are only said.
+    gates: Gates,
+}
+
+impl Leniency {
+    /// Says whether violations of a gate are only said.
+    pub fn set(&mut self, gate: Gate, warns: bool) {
+        let others = Gate::ALL.into_iter().filter(|other| *other != gate);
+        let kept = others.filter(|other| self.gates.contains(*other));
+        self.gates = kept.chain(warns.then_some(gate)).collect();
+    }
+
+    /// Says whether a violation with this code is only said.
+    ///
+    /// Codes begin with the name of their gate. What a guard finds belongs to
+    /// no gate, so it passes only where everything does.
+    #[must_use]
+    pub fn lets_pass(&self, code: &str) -> bool {
+        let gate = code.split_once('-').map_or(code, |(gate, _)| gate);
+        self.everything || Gate::ALL.iter().any(|g| g.name() == gate && self.gates.contains(*g))
+    }
+
+    /// Says whether anything at all is only said.
+    #[must_use]
+    pub fn is_lenient(&self) -> bool {
+        self.everything || !self.gates.is_empty()
+    }
+
+    /// Accepts a push that could not be judged, if nothing is refused.
+    #[must_use]
+    pub fn accept_unjudged(&self) -> Option<Accepted> {
+        self.everything.then_some(Accepted(()))
+    }
+}
 
 /// The rule that a gate enforces, and where it was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -230,6 +271,8 @@ pub struct Verdict {
     pub trusted: Option<Source>,
     /// The refs, in the order of the push.
     pub refs: Vec<RefJudgement>,
+    /// Who pushed, as the server says.
+    pub pusher: Option<Pusher>,
     /// Proof of acceptance, or none.
     accepted: Option<Accepted>,
 }
@@ -247,10 +290,20 @@ impl Verdict {
         self.refs.iter().any(RefJudgement::matters)
     }
 
-    /// Gives up the proof of acceptance, if there is one.
+    /// Says whether the push passes although it would be refused.
     #[must_use]
-    pub fn into_accepted(self) -> Option<Accepted> {
-        self.accepted
+    pub fn is_let_pass(&self, leniency: &Leniency) -> bool {
+        let complete = self.refs.iter().all(RefJudgement::is_complete) && !self.refs.is_empty();
+        let mut violations = self.refs.iter().flat_map(RefJudgement::violations);
+        !self.is_accepted()
+            && violations.all(|(_, violation)| leniency.lets_pass(violation.code()))
+            && (complete || leniency.everything)
+    }
+
+    /// Gives up the proof of acceptance, if there is one or the administrator lets the push pass.
+    #[must_use]
+    pub fn into_accepted(self, leniency: &Leniency) -> Option<Accepted> {
+        if self.is_let_pass(leniency) { Some(Accepted(())) } else { self.accepted }
     }
 }
 
@@ -268,7 +321,7 @@ pub fn decide(
         .all(|judgement| judgement.violations().next().is_none() && judgement.is_complete());
     let accepted = (clean && !refs.is_empty()).then_some(Accepted(()));
     let id = number(time, repository.as_deref(), trusted.as_ref(), &refs, accepted.is_some());
-    Verdict { id, time, repository, trusted, refs, accepted }
+    Verdict { id, time, repository, trusted, refs, pusher: None, accepted }
 }
 
 /// Returns a number that follows from what was judged, by what, when, and with what result.
@@ -332,6 +385,37 @@ mod tests {
         let mut refused = judgement();
         refused.guards.push(Outcome::refusing([RefViolation::Deleted.into()]));
         assert!(!decide_on(vec![asked, refused]).is_accepted(), "one ref of two is refused");
+    }
+
+    #[test]
+    fn a_push_passes_only_where_all_that_is_wrong_is_let_pass() {
+        use crate::violation::ReviewViolation;
+        let required: Gates = [Gate::Review].into_iter().collect();
+        let failed = ReviewViolation::SubmoduleChanged { paths: Vec::new() };
+        let gates = vec![(Gate::Review, Outcome::refusing([failed.into()]))];
+        let asked = RefJudgement { required, gates, ..judgement() };
+        let guarded = RefJudgement {
+            guards: vec![Outcome::refusing([RefViolation::Deleted.into()])],
+            ..asked.clone()
+        };
+        let mut review = Leniency::default();
+        review.set(Gate::Review, true);
+        let mut scan = Leniency::default();
+        scan.set(Gate::Scan, true);
+        let all = Leniency { everything: true, ..Leniency::default() };
+        for (leniency, refs, passes) in [
+            (Leniency::default(), vec![asked.clone()], false),
+            (review, vec![asked.clone()], true),
+            (scan, vec![asked.clone()], false),
+            (review, vec![asked.clone(), guarded.clone()], false),
+            (all, vec![asked, guarded], true),
+        ] {
+            assert_eq!(decide_on(refs.clone()).is_let_pass(&leniency), passes, "{leniency:?}");
+            assert_eq!(decide_on(refs).into_accepted(&leniency).is_some(), passes);
+        }
+        let clean = decide_on(vec![judgement()]);
+        assert!(!clean.is_let_pass(&all), "nothing is wrong with it");
+        assert!(clean.into_accepted(&Leniency::default()).is_some());
     }
 
     #[test]

@@ -7,6 +7,8 @@ pub mod release;
 
 use std::path::PathBuf;
 
+use crate::host::Host;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A merge guard for Git servers: judges each push to a protected ref on signed
@@ -66,6 +68,20 @@ pub enum Command {
     Install(Install),
     /// Take refgate out of the hooks of repositories
     Uninstall(Uninstall),
+    /// Check an installation, and prove by a push that must be refused that it guards
+    Doctor(Doctor),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Where to
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
     /// Run by git on the server
     Hook {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
@@ -453,6 +469,8 @@ pub enum Answer {
     Accepted,
     /// Refused for a violation
     Refused,
+    /// Let pass with a warning, in a mode that does not refuse
+    WouldRefuse,
     /// Refused since it could not be judged
     CannotJudge,
 }
@@ -469,14 +487,45 @@ pub enum ExportFormat {
 #[derive(Debug, Args)]
 pub struct Install {
     /// The repositories
-    #[arg(value_name = "REPOSITORY", required = true)]
+    #[arg(value_name = "REPOSITORY", required_unless_present_any = ["all_under", "template", "shim"])]
     pub repositories: Vec<PathBuf>,
+    /// All bare repositories below this directory
+    #[arg(long, value_name = "DIR")]
+    pub all_under: Option<PathBuf>,
+    /// A template of new repositories (init.templateDir)
+    #[arg(long, value_name = "DIR")]
+    pub template: Option<PathBuf>,
+    /// A single script, for servers that take hooks for all repositories from a place of their own
+    #[arg(long, value_name = "FILE")]
+    pub shim: Option<PathBuf>,
+    /// The kind of server [default: found out from each repository]
+    #[arg(long, value_parser = host)]
+    pub host: Option<Host>,
+    /// A second lock as well, whose absence makes git refuse (receive.procReceiveRefs)
+    #[arg(long)]
+    pub hard: bool,
+    /// A watch as well, for moves of protected refs that no push has brought
+    #[arg(long)]
+    pub watch: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do it at once, even if somebody watches a terminal
+    #[arg(long, short, conflicts_with = "dry_run")]
+    pub yes: bool,
     /// What the first push must contain (a commit id) or be signed by (SHA256:... or an OpenPGP fingerprint)
     #[arg(long, value_name = "COMMIT|KEY")]
     pub trust_root: Vec<String>,
     /// The hook to install: pre-receive sees a push as a whole and keeps refused objects out
     #[arg(long, value_enum, default_value = "pre-receive")]
     pub hook: Hook,
+}
+
+fn host(text: &str) -> Result<Host, String> {
+    Host::ALL
+        .into_iter()
+        .find(|host| host.name() == text)
+        .ok_or_else(|| format!("known here are {}", Host::ALL.map(Host::name).join(", ")))
 }
 
 /// A hook that refgate can be.
@@ -486,14 +535,28 @@ pub enum Hook {
     PreReceive,
     /// Judges each ref by itself, for servers without pre-receive
     Update,
+    /// Judges each ref by itself, as a virtual ref of gitolite
+    Vref,
     /// Records what has landed; comes with either of the others
-    #[value(skip)]
     PostReceive,
+    /// The second lock; comes with --hard
+    #[value(skip)]
+    ProcReceive,
+    /// Watches for moves that nobody judged; comes with --watch
+    #[value(skip)]
+    ReferenceTransaction,
 }
 
 impl Hook {
     /// All hooks that refgate can be.
-    pub const ALL: [Self; 3] = [Self::PreReceive, Self::Update, Self::PostReceive];
+    pub const ALL: [Self; 6] = [
+        Self::PreReceive,
+        Self::Update,
+        Self::Vref,
+        Self::PostReceive,
+        Self::ProcReceive,
+        Self::ReferenceTransaction,
+    ];
 
     /// Returns the name by which git knows the hook.
     #[must_use]
@@ -501,16 +564,41 @@ impl Hook {
         match self {
             Self::PreReceive => "pre-receive",
             Self::Update => "update",
+            Self::Vref => "vref",
             Self::PostReceive => "post-receive",
+            Self::ProcReceive => "proc-receive",
+            Self::ReferenceTransaction => "reference-transaction",
         }
     }
 }
 
 #[derive(Debug, Args)]
+pub struct Doctor {
+    /// The repositories
+    #[arg(value_name = "REPOSITORY", required_unless_present = "all_under")]
+    pub repositories: Vec<PathBuf>,
+    /// All bare repositories below this directory
+    #[arg(long, value_name = "DIR")]
+    pub all_under: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// The configuration of sshd
+    #[arg(long, value_name = "FILE", default_value = "/etc/ssh/sshd_config")]
+    pub sshd_config: PathBuf,
+    /// Push nothing
+    #[arg(long)]
+    pub no_push: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Uninstall {
     /// The repositories
-    #[arg(value_name = "REPOSITORY", required = true)]
+    #[arg(value_name = "REPOSITORY", required_unless_present = "all_under")]
     pub repositories: Vec<PathBuf>,
+    /// All bare repositories below this directory
+    #[arg(long, value_name = "DIR")]
+    pub all_under: Option<PathBuf>,
 }
 
 /// Says whether a command that a message or page prints is one that the command line really has.

@@ -60,6 +60,7 @@ fn read<T>(
     let found = {
         let (incoming, deadline) = (workspace.incoming()?, workspace.deadline());
         let scene = Scene {
+            pusher: None,
             incoming: &incoming,
             trusted: &workspace.objects,
             policy: &workspace.snapshot.policy,

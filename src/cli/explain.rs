@@ -109,6 +109,9 @@ mod tests {
           trust-root-unmet             the first push does not rest on the root of trust
           trust-anchor-moved           the policy changed while the push was judged
           trust-files-void             with these trusted files nothing could be judged
+          trust-pusher-unknown         the server does not know who you are here
+          trust-push-unsigned          the push is not signed
+          trust-certificate-faulty     the certificate does not prove who pushes
         ");
     }
 

@@ -9,14 +9,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
+use super::{ACCEPTED, CANNOT_JUDGE, REFUSED, proc_receive, watch};
 use crate::clock::Timestamp;
 use crate::env::HookEnvironment;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
+use crate::host::{Host, Pusher};
 use crate::judge::{Circumstances, Repository, TagsAre, judge};
 use crate::ledger::{Event, Judged, Ledger, landing};
-use crate::receive::Push;
+use crate::receive::{Name, Push};
 use crate::repo::layout::{Layout, read_bounded};
 use crate::repo::objects::{Incoming, Trusted};
 use crate::repo::refs::Refs;
@@ -49,15 +50,24 @@ const SHALLOW_BYTES: u64 = 1 << 20;
 #[must_use]
 pub fn run(args: &[OsString]) -> ExitCode {
     report_panics();
-    match hook(args) {
-        Ok(Answer::Accepted(accepted, warnings)) => {
-            say(&warnings);
+    // Where `core.hooksPath` leads git elsewhere, the script says where it lies itself.
+    let (hooks, args) = match args {
+        [first, hooks, rest @ ..] if first == "--hooks" => (Some(Path::new(hooks)), rest),
+        args => (None, args),
+    };
+    match hook(args, hooks) {
+        Ok(Answer::Accepted(accepted, text)) => {
+            say(&text);
             accept(accepted)
         }
         Ok(Answer::Recorded) => ExitCode::from(ACCEPTED),
         Ok(Answer::Refused(text)) => {
             say(&text);
             ExitCode::from(REFUSED)
+        }
+        Ok(Answer::Unjudged(text)) => {
+            say(&text);
+            ExitCode::from(CANNOT_JUDGE)
         }
         Err(error) => {
             log::error!("cannot judge: {error}");
@@ -74,52 +84,106 @@ fn accept(_accepted: Accepted) -> ExitCode {
 
 /// What a hook answers to git.
 enum Answer {
-    /// With what is said all the same.
+    /// With what is said all the same: warnings, or why it would be refused where the
+    /// administrator has set that this is only said.
     Accepted(Accepted, String),
     /// The refs have moved, and that is recorded.
     Recorded,
     Refused(String),
+    Unjudged(String),
 }
 
-fn hook(args: &[OsString]) -> Result<Answer> {
+fn hook(args: &[OsString], hooks: Option<&Path>) -> Result<Answer> {
     let name = args.first().and_then(|name| name.to_str()).unwrap_or_default();
     let environment = HookEnvironment::read()?;
     let layout = Layout::open(&environment.git_dir)?;
     let settings = settings(&layout)?;
     start_log(&settings)?;
     if let ("post-receive", [_]) = (name, args) {
-        return Ok(landed(&layout, &settings));
+        return Ok(landed(&layout, &settings, hooks));
     }
     let ledger = ledger(&layout, &settings);
     let now = crate::clock::now();
+    if let ("reference-transaction", [_, state]) = (name, args) {
+        let refused = watch::look(&layout, &settings, &ledger, &state.to_string_lossy(), now)?;
+        return Ok(match refused.first() {
+            Some(name) => Answer::Refused(remote::unjudged_move(name)),
+            None => Answer::Recorded,
+        });
+    }
+    if let ("proc-receive", [_]) = (name, args) {
+        return second_lock(&environment, &layout, settings, &ledger, now);
+    }
+    let (leniency, host) = (settings.leniency, settings.host);
+    let pusher = crate::env::pusher(host);
     let mut received = None;
-    let judged = receive_and_judge(name, args, &environment, &layout, settings, now, &mut received);
+    let judged = receive_and_judge(
+        name,
+        args,
+        Received {
+            environment: &environment,
+            layout: &layout,
+            hooks,
+            settings,
+            pusher: pusher.clone(),
+        },
+        now,
+        &mut received,
+    );
     match judged {
         Ok(Judgement::Chained(status)) => Ok(Answer::Refused(format!(
             "error: the hook that was here before refgate refused the push (exit status {status})\n"
         ))),
-        Ok(Judgement::Verdict(verdict)) => {
+        Ok(Judgement::Verdict(mut verdict)) => {
+            verdict.pusher = pusher;
             // What cannot be recorded is not accepted.
             if verdict.matters() {
-                ledger.append(now, Event::Judged(Judged::of(&verdict)?))?;
+                ledger.append(now, Event::Judged(Judged::of(&verdict, &leniency)?))?;
             }
-            let options =
-                remote::Options { each_ref_alone: name == "update", ..Default::default() };
-            let text = remote::verdict_with(&verdict, options);
-            Ok(match verdict.into_accepted() {
+            let each_ref_alone = name == "update";
+            let options = remote::Options { each_ref_alone, leniency, ..Default::default() };
+            let text = shown(remote::verdict_with(&verdict, options), host);
+            Ok(match verdict.into_accepted(&leniency) {
                 Some(accepted) => Answer::Accepted(accepted, text),
                 None => Answer::Refused(text),
             })
         }
         Err(error) => {
-            let recorded = Judged::unjudged(received.as_ref(), &error)
+            let recorded = Judged::unjudged(received.as_ref(), pusher, &error)
                 .and_then(|judged| ledger.append(now, Event::Judged(judged)));
             if let Err(problem) = recorded {
                 log::error!("not recorded: {problem}");
             }
-            Err(error)
+            match leniency.accept_unjudged() {
+                Some(accepted) => {
+                    log::error!("cannot judge, let pass: {error}");
+                    Ok(Answer::Accepted(accepted, shown(remote::error_let_pass(&error), host)))
+                }
+                None => {
+                    log::error!("cannot judge: {error}");
+                    Ok(Answer::Unjudged(shown(remote::error(&error), host)))
+                }
+            }
         }
     }
+}
+
+/// Writes a report as the kind of server wants it.
+fn shown(text: String, host: Host) -> String {
+    match host.mark() {
+        Some(mark) => remote::with_marked_summary(&text, mark),
+        None => text,
+    }
+}
+
+/// What a hook is told beside the ref updates.
+struct Received<'a> {
+    environment: &'a HookEnvironment,
+    layout: &'a Layout,
+    /// The directory of the hook that runs, if it is not that of the repository.
+    hooks: Option<&'a Path>,
+    settings: Settings,
+    pusher: Option<Pusher>,
 }
 
 /// What became of a push.
@@ -134,12 +198,11 @@ enum Judgement {
 fn receive_and_judge(
     name: &str,
     args: &[OsString],
-    environment: &HookEnvironment,
-    layout: &Layout,
-    settings: Settings,
+    told: Received<'_>,
     now: Timestamp,
     received: &mut Option<Push>,
 ) -> Result<Judgement> {
+    let Received { environment, layout, hooks, settings, pusher } = told;
     let (push, input) = match (name, args) {
         ("pre-receive", [_]) => {
             let mut input = Vec::new();
@@ -161,6 +224,19 @@ fn receive_and_judge(
         }
     };
     let push = received.insert(push);
+    require_ids_of(layout, push)?;
+    if let Some(status) = chained(layout, hooks, name, args.get(1..).unwrap_or_default(), input)? {
+        return Ok(Judgement::Chained(status));
+    }
+    // When `update` runs, git has moved the objects of the push out of quarantine; a variable that
+    // still names one was set by somebody else.
+    let quarantine = if name == "pre-receive" { quarantine(environment, layout) } else { None };
+    let verdict = judge_push(push, environment, layout, quarantine, settings, pusher, now)?;
+    Ok(Judgement::Verdict(Box::new(verdict)))
+}
+
+/// Ids of another length are not those of this repository.
+fn require_ids_of(layout: &Layout, push: &Push) -> Result<()> {
     let ids = push.updates.iter().flat_map(|update| [update.claimed_old, update.new]).flatten();
     if ids.into_iter().any(|id| id.kind() != layout.hash) {
         return Err(Error::new(
@@ -168,15 +244,22 @@ fn receive_and_judge(
             format!("the ids of the push are not those of a {} repository", layout.hash),
         ));
     }
-    if let Some(status) = chained(layout, name, args.get(1..).unwrap_or_default(), input)? {
-        return Ok(Judgement::Chained(status));
-    }
+    Ok(())
+}
+
+fn judge_push(
+    push: &Push,
+    environment: &HookEnvironment,
+    layout: &Layout,
+    quarantine: Option<PathBuf>,
+    settings: Settings,
+    pusher: Option<Pusher>,
+    now: Timestamp,
+) -> Result<Verdict> {
     let repository = Repository {
         view: View::Server(Refs::new(layout)),
         trusted: Trusted::open(&layout.objects_dir(), layout.hash)?,
-        // When `update` runs, git has moved the objects of the push out of quarantine; a variable that
-        // still names one was set by somebody else.
-        quarantine: if name == "pre-receive" { quarantine(environment, layout) } else { None },
+        quarantine,
         settings,
     };
     let circumstances = Circumstances {
@@ -184,6 +267,8 @@ fn receive_and_judge(
         shallow: is_shallow(environment, &repository)?,
         break_glass: Circumstances::break_glass(&environment.push_options),
         tags: TagsAre::Pushed,
+        pusher,
+        certificate: environment.certificate.clone(),
     };
     let verdict = judge(push, &repository, &circumstances, now)?;
     log::info!(
@@ -191,7 +276,54 @@ fn receive_and_judge(
         verdict.id,
         if verdict.is_accepted() { "accepted" } else { "refused" }
     );
-    Ok(Judgement::Verdict(Box::new(verdict)))
+    Ok(verdict)
+}
+
+/// `proc-receive`: lets pass what `pre-receive` has let pass, and judges the rest itself.
+fn second_lock(
+    environment: &HookEnvironment,
+    layout: &Layout,
+    settings: Settings,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Answer> {
+    let limit = settings.limits.ref_updates;
+    let mut out = std::io::stdout().lock();
+    let push = proc_receive::receive(&mut std::io::stdin().lock(), &mut out, limit)?;
+    require_ids_of(layout, &push)?;
+    let mut is_known = true;
+    for update in &push.updates {
+        is_known &= match &update.name {
+            Name::Ref(name) => watch::is_let_through(ledger, name, update.claimed_old, update.new)?,
+            Name::Malformed(_) => false,
+        };
+    }
+    if is_known {
+        proc_receive::answer(&mut out, &push, None)?;
+        return Ok(Answer::Recorded);
+    }
+    let leniency = settings.leniency;
+    let pusher = crate::env::pusher(settings.host);
+    let mut verdict = judge_push(&push, environment, layout, None, settings, pusher.clone(), now)?;
+    verdict.pusher = pusher;
+    if verdict.matters() {
+        ledger.append(now, Event::Judged(Judged::of(&verdict, &leniency)?))?;
+    }
+    let options = remote::Options { leniency, ..Default::default() };
+    say(&remote::verdict_with(&verdict, options));
+    let code = verdict.refs.iter().flat_map(|judgement| judgement.violations()).next();
+    let why = code.map_or("refgate".into(), |(_, v)| format!("refgate: {}", v.code()));
+    Ok(match verdict.into_accepted(&leniency) {
+        Some(accepted) => {
+            proc_receive::answer(&mut out, &push, None)?;
+            Answer::Accepted(accepted, String::new())
+        }
+        None => {
+            // Each ref is refused by its line; git takes another status for a hook that failed.
+            proc_receive::answer(&mut out, &push, Some(&why))?;
+            Answer::Recorded
+        }
+    })
 }
 
 /// Returns the ledger of a repository.
@@ -209,8 +341,8 @@ const LOOK_BACK: usize = 256;
 ///
 /// Git ignores how this hook ends, and the refs have moved; so what cannot be
 /// recorded is said aloud.
-fn landed(layout: &Layout, settings: &Settings) -> Answer {
-    match record_landing(layout, settings) {
+fn landed(layout: &Layout, settings: &Settings, hooks: Option<&Path>) -> Answer {
+    match record_landing(layout, settings, hooks) {
         Ok(warnings) => warnings.iter().for_each(|warning| say(warning)),
         Err(error) => {
             log::error!("the landing is not recorded: {error}");
@@ -221,11 +353,15 @@ fn landed(layout: &Layout, settings: &Settings) -> Answer {
 }
 
 /// Records what landed; returns what the person who pushed has to know.
-fn record_landing(layout: &Layout, settings: &Settings) -> Result<Vec<String>> {
+fn record_landing(
+    layout: &Layout,
+    settings: &Settings,
+    hooks: Option<&Path>,
+) -> Result<Vec<String>> {
     let mut input = Vec::new();
     let push =
         Push::read_keeping(std::io::stdin().lock(), settings.limits.ref_updates, &mut input)?;
-    chained(layout, "post-receive", &[], Some(input))?;
+    chained(layout, hooks, "post-receive", &[], Some(input))?;
     let ledger = ledger(layout, settings);
     let mut warnings = Vec::new();
     for landed in landing::of(&push, &ledger, LOOK_BACK)? {
@@ -276,12 +412,14 @@ fn is_shallow(environment: &HookEnvironment, repository: &Repository) -> Result<
 /// Runs the hook that was here before refgate, with what git gave to ours; returns its exit status if it refuses.
 fn chained(
     layout: &Layout,
+    hooks: Option<&Path>,
     name: &str,
     args: &[OsString],
     input: Option<Vec<u8>>,
 ) -> Result<Option<i32>> {
     use std::os::unix::fs::PermissionsExt as _;
-    let program = layout.common_dir.join("hooks").join(CHAINED).join(name);
+    let own = layout.common_dir.join("hooks");
+    let program = hooks.unwrap_or(&own).join(CHAINED).join(name);
     let step = || format!("looking for the hook in {}", program.display());
     match program.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

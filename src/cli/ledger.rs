@@ -112,6 +112,7 @@ fn query(which: &Which) -> Result<Query> {
         answer: verdict.map(|answer| match answer {
             AnswerArg::Accepted => Answer::Accepted,
             AnswerArg::Refused => Answer::Refused,
+            AnswerArg::WouldRefuse => Answer::WouldRefuse,
             AnswerArg::CannotJudge => Answer::CannotJudge,
         }),
         r#ref: r#ref.clone(),
@@ -271,7 +272,7 @@ fn export(
         let is_wanted = match &followed.record.event {
             Event::Judged(_) => wanted.contains(&followed.record.number),
             Event::Landed(landed) => wanted.contains(&landed.judged),
-            Event::Recovered { .. } => false,
+            Event::Moved(_) | Event::Recovered { .. } => false,
         };
         if is_wanted {
             out.bytes(&[followed.line, b"\n"].concat());

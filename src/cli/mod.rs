@@ -4,6 +4,7 @@ pub mod approve;
 pub mod args;
 pub mod attach;
 pub mod check;
+pub mod doctor;
 pub mod evidence;
 pub mod exception;
 pub mod explain;
@@ -16,6 +17,7 @@ mod landing;
 pub mod ledger;
 pub mod output;
 pub mod policy;
+pub mod proc_receive;
 mod prospect;
 mod pushing;
 pub mod release;
@@ -23,17 +25,18 @@ pub mod release;
 pub mod ship;
 mod trust_root;
 pub mod verify;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
 use output::Output;
 
 use crate::client::git::Git;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 
 /// The push is accepted, or there is nothing wrong.
 pub const ACCEPTED: u8 = 0;
@@ -92,6 +95,17 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Ledger(args) => ledger::run(dir, args, out),
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
+        Command::Doctor(args) => doctor::doctor(args, out),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "refgate", &mut script);
+            out.bytes(&script);
+            Ok(ExitCode::from(ACCEPTED))
+        }
+        Command::Man { directory } => done(
+            clap_mangen::generate_to(Cli::command(), directory)
+                .during(ErrorKind::Environment, || format!("writing to {}", directory.display())),
+        ),
         Command::Hook { args } => Ok(hook::run(args)),
     }
 }

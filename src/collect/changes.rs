@@ -495,6 +495,9 @@ impl<'a, 's, 't> Changes<'a, 's, 't> {
                 *entry = (*entry).min(part);
             }
         };
+        if exclude.contains(&Contributor::Pusher) {
+            add(self.scene.pusher.filter(|who| !robots.contains(*who)).cloned(), Part::Pusher);
+        }
         for at in landings {
             let landing = self.chain.landings.get(at);
             let ids = self.chain.commits.get(at).into_iter().flatten();

@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::id::CommitId;
 use crate::limits::Limits;
 use crate::policy::Policy;
+use crate::principal::PrincipalId;
 use crate::repo::ReadError;
 use crate::repo::fault::{Fault, Problem};
 use crate::repo::objects::{Incoming, Trusted};
@@ -46,6 +47,8 @@ pub struct Scene<'a, 't> {
     pub now: Timestamp,
     /// The commit that rules and people were read from, once there is one on the server.
     pub anchor: Option<CommitId>,
+    /// Who pushes, if that is known.
+    pub pusher: Option<&'a PrincipalId>,
 }
 
 /// Why facts could not be collected: the push is at fault, or refgate cannot judge.

@@ -72,6 +72,8 @@ pub enum Part {
     Signer,
     /// Made a merge whose content does not follow from its parents.
     Merger,
+    /// Pushes it.
+    Pusher,
 }
 
 /// A change that could land as one: one landing, or several in a row.

@@ -126,6 +126,7 @@ impl Judge<'_> {
             Err(Void::Error(error)) => return Err(error),
         };
         let scene = Scene {
+            pusher: None,
             incoming,
             trusted: &self.repository.trusted,
             policy: &snapshot.policy,

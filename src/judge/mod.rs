@@ -12,6 +12,7 @@ mod bootstrap;
 mod branch;
 mod break_glass;
 mod names;
+mod pusher;
 mod tag;
 
 use std::collections::BTreeMap;
@@ -20,7 +21,9 @@ use std::path::PathBuf;
 use crate::clock::{Deadline, Timestamp};
 use crate::collect::notes_ref::{NotesRef, NotesTips};
 use crate::collect::{Scene, Stop, notes_guard};
+use crate::env::CertificateClaim;
 use crate::error::{Error, ErrorKind, Result};
+use crate::host::Pusher;
 use crate::id::{CommitId, ObjectId};
 use crate::policy::config::Config;
 use crate::policy::gates::Gates;
@@ -61,6 +64,10 @@ pub struct Circumstances {
     pub break_glass: Vec<Foreign>,
     /// Why release tags are judged.
     pub tags: TagsAre,
+    /// Who pushes, as the server says.
+    pub pusher: Option<Pusher>,
+    /// What git says about a push certificate.
+    pub certificate: Option<CertificateClaim>,
 }
 
 /// Why release tags are judged.
@@ -139,6 +146,7 @@ impl<'r> Judge<'r> {
         let ask = self.ask(&trust_ref);
         let trust = match anchor {
             Some(anchor) => Rules::find(&self.repository.trusted, anchor, &ask)?
+                .map(|rules| rules.raised(&self.repository.settings.floor))
                 .map(|rules| Trust { trust_ref: trust_ref.clone(), anchor, rules }),
             None => None,
         };
@@ -151,7 +159,7 @@ impl<'r> Judge<'r> {
         let repository_name = config.repository.to_string();
         if named.iter().any(|named| named.subject != Subject::Unprotected) {
             let snapshot = trust.rules.complete(&self.repository.trusted, &ask)?;
-            self.judge_refs(&mut named, &snapshot, &trust.trust_ref)?;
+            self.judge_refs(push, &mut named, &snapshot, &trust.trust_ref)?;
             if self.anchor(&trust.trust_ref)? != Some(trust.anchor) {
                 for named in named.iter_mut().filter(|named| named.subject != Subject::Unprotected)
                 {
@@ -205,13 +213,24 @@ impl<'r> Judge<'r> {
     /// Judges everything that matters: evidence first, branches next, tags last.
     fn judge_refs(
         &self,
+        push: &Push,
         named: &mut [Named],
         snapshot: &Snapshot,
         trust_ref: &RefName,
     ) -> Result<()> {
         let incoming =
             Incoming::open(self.repository.quarantine.as_deref(), &self.repository.trusted)?;
+        let (pusher, unproven) = self.pusher(push, snapshot, &incoming)?;
+        if let Some(violation) = unproven {
+            // Evidence proves itself, whoever brings it.
+            let protected =
+                |named: &&mut Named| matches!(named.subject, Subject::Branch(_) | Subject::Tag(_));
+            for named in named.iter_mut().filter(protected) {
+                named.judgement.guards.push(Outcome::refusing([violation.clone()]));
+            }
+        }
         let scene = Scene {
+            pusher: pusher.as_ref(),
             incoming: &incoming,
             trusted: &self.repository.trusted,
             policy: &snapshot.policy,

@@ -469,7 +469,7 @@ impl<'a> Batch<'a> {
             Event::Landed(Landed { judged, .. }) => {
                 self.landed.push((number, judged.cast_signed()))
             }
-            Event::Recovered { .. } => {}
+            Event::Moved(_) | Event::Recovered { .. } => {}
         }
     }
 

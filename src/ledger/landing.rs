@@ -59,11 +59,12 @@ impl Search {
                 self.landed.insert(landed.judged);
             }
             Event::Judged(judged)
-                if judged.answer == Answer::Accepted && !self.landed.contains(&record.number) =>
+                if matches!(judged.answer, Answer::Accepted | Answer::WouldRefuse)
+                    && !self.landed.contains(&record.number) =>
             {
                 self.take(record.number, judged);
             }
-            Event::Judged(_) | Event::Recovered { .. } => {}
+            Event::Judged(_) | Event::Moved(_) | Event::Recovered { .. } => {}
         }
         self.moved.is_empty()
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::LineDigest;
+use crate::host::Pusher;
 
 /// The version of the form of a line.
 pub const VERSION: u32 = 1;
@@ -37,6 +38,8 @@ pub enum Event {
     Judged(Judged),
     /// A push that was accepted has moved its refs.
     Landed(Landed),
+    /// Protected refs have moved that no push was let through for.
+    Moved(Moved),
     /// A line that a crash or a full disk had cut short was put aside; the push it
     /// was about had not been accepted.
     Recovered {
@@ -53,6 +56,8 @@ pub enum Answer {
     Accepted,
     /// A gate or guard found something missing.
     Refused,
+    /// As refused, but the administrator has set that this is only said.
+    WouldRefuse,
     /// It could not be judged, and was refused.
     CannotJudge,
 }
@@ -64,6 +69,7 @@ impl Answer {
         match self {
             Self::Accepted => "accepted",
             Self::Refused => "refused",
+            Self::WouldRefuse => "would-refuse",
             Self::CannotJudge => "cannot-judge",
         }
     }
@@ -79,6 +85,9 @@ pub struct Judged {
     pub answer: Answer,
     /// The version of refgate.
     pub refgate: String,
+    /// Who pushed, as the server said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pusher: Option<Pusher>,
     /// The ref updates, with the values that the refs really had.
     pub updates: Vec<Update>,
     /// The codes of what was wrong, each once, in the order of the report.
@@ -111,4 +120,12 @@ pub struct Landed {
     pub refs: Vec<Update>,
     /// Ref updates that were accepted in the same push and were not carried out.
     pub absent: Vec<Update>,
+}
+
+/// Refs have moved past the hook that judges pushes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Moved {
+    /// The moves, as git told them: what a ref held is absent where the writer did not say.
+    pub refs: Vec<Update>,
 }

@@ -191,7 +191,11 @@ impl Refs {
         Ok(buffer.as_ref())
     }
 
-    fn read_packed(&self, name: &RefName) -> Result<Option<Target>> {
+    /// Returns what `packed-refs` says about a ref, whatever its own file says.
+    ///
+    /// # Errors
+    /// `packed-refs` cannot be read.
+    pub fn read_packed(&self, name: &RefName) -> Result<Option<Target>> {
         let Some(buffer) = self.packed()? else { return Ok(None) };
         let step = || format!("looking for {name} in packed-refs");
         let bytes: &gix::bstr::BStr = name.as_bytes().into();

@@ -141,7 +141,9 @@ fn poisoned(violation: &Violation, bytes: &[u8], text: &str) -> Violation {
                 wanted.push(string());
                 *found = string();
             }
-            TrustViolation::AnchorMoved => {}
+            TrustViolation::PusherUnknown { pusher } => *pusher = Some(foreign.clone()),
+            TrustViolation::CertificateFaulty { why } => *why = string(),
+            TrustViolation::AnchorMoved | TrustViolation::PushUnsigned => {}
             TrustViolation::FilesVoid { diagnostics } => {
                 for problem in diagnostics {
                     (problem.file, problem.message) = (string(), string());

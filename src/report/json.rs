@@ -20,6 +20,8 @@ struct Document<'a> {
     time: String,
     repository: Option<&'a str>,
     trusted: Option<Trusted<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pusher: Option<&'a crate::host::Pusher>,
     refs: Vec<Ref<'a>>,
 }
 
@@ -129,6 +131,7 @@ fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> 
             .trusted
             .as_ref()
             .map(|source| Trusted { r#ref: &source.ref_name, commit: &source.commit_id }),
+        pusher: verdict.pusher.as_ref(),
         refs,
     }
 }

@@ -9,7 +9,8 @@ use super::notices;
 use super::text::{Foreign, prose};
 use crate::error::{Error, ErrorKind};
 use crate::id::{ObjectId, SHORT_LEN};
-use crate::verdict::{RefJudgement, Verdict};
+use crate::refname::RefName;
+use crate::verdict::{Leniency, RefJudgement, Verdict};
 
 /// How much of a verdict is shown.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +21,18 @@ pub struct Options {
     pub lines: usize,
     /// Whether git asks about each ref alone, as it asks the `update` hook.
     pub each_ref_alone: bool,
+    /// What is only said.
+    pub leniency: Leniency,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { shown: super::describe::SHOWN, lines: 200, each_ref_alone: false }
+        Self {
+            shown: super::describe::SHOWN,
+            lines: 200,
+            each_ref_alone: false,
+            leniency: Leniency::default(),
+        }
     }
 }
 
@@ -32,7 +40,12 @@ impl Options {
     /// Shows all that the verdict holds.
     #[must_use]
     pub fn everything() -> Self {
-        Self { shown: usize::MAX / 8, lines: usize::MAX, each_ref_alone: false }
+        Self {
+            shown: usize::MAX / 8,
+            lines: usize::MAX,
+            each_ref_alone: false,
+            leniency: Leniency::default(),
+        }
     }
 }
 
@@ -73,14 +86,17 @@ pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
         lines.extend(notices);
         lines.push(String::new());
     }
+    let passes = verdict.is_let_pass(&options.leniency);
     let refs = verdict.refs.len();
     let plural = if violations == 1 { "violation" } else { "violations" };
     let summary = format!(
-        "push rejected, {violations} {plural} on {refused_refs} of {refs} {} (verdict {})",
+        "{}, {violations} {plural} on {refused_refs} of {refs} {} (verdict {})",
+        if passes { "this push would be refused" } else { "push rejected" },
         if refs == 1 { "ref" } else { "refs" },
         verdict.id
     );
-    lines.extend(Block::of(Level::Error, &summary).lines());
+    let level = if passes { Level::Warning } else { Level::Error };
+    lines.extend(Block::of(level, &summary).lines());
     let rests_on_notes =
         |code: &&str| ["scan-", "tests-", "review-"].iter().any(|gate| code.starts_with(gate));
     if options.each_ref_alone && codes.iter().any(rests_on_notes) {
@@ -118,7 +134,11 @@ pub fn blocks(judgement: &RefJudgement, verdict: &Verdict, options: Options) -> 
                 rule,
                 shown: options.shown,
             };
-            describe(violation, &context)
+            let mut block = describe(violation, &context);
+            if options.leniency.lets_pass(violation.code()) {
+                block.level = Level::Warning;
+            }
+            block
         })
         .collect()
 }
@@ -137,7 +157,28 @@ const STEP_WIDTH: usize = 300;
 /// The person who pushed learns that it is not their fault, and whom to show it to.
 #[must_use]
 pub fn error(error: &Error) -> String {
-    let mut block = Block::of(Level::Error, "refgate cannot judge this push, so it is refused");
+    unjudged(error, Level::Error, "refgate cannot judge this push, so it is refused")
+}
+
+/// As [`error`], where nothing is refused.
+#[must_use]
+pub fn error_let_pass(error: &Error) -> String {
+    unjudged(error, Level::Warning, "refgate cannot judge this push, which would be refused")
+}
+
+/// Adds one line that says everything in short, for a server that shows lines with this mark
+/// alone to those who push from its web interface.
+#[must_use]
+pub fn with_marked_summary(text: &str, mark: &str) -> String {
+    let heads: Vec<&str> = text
+        .lines()
+        .filter(|line| ["error", "warning"].iter().any(|level| line.starts_with(level)))
+        .collect();
+    if heads.is_empty() { text.to_owned() } else { format!("{text}{mark}{}\n", heads.join("; ")) }
+}
+
+fn unjudged(error: &Error, level: Level, title: &str) -> String {
+    let mut block = Block::of(level, title);
     for diagnostic in error.diagnostics().iter().take(PLACES) {
         let help = diagnostic.help.as_deref();
         block.seen.extend(problem(&diagnostic.file, diagnostic.line, &diagnostic.message, help));
@@ -198,6 +239,21 @@ pub fn absent(id: &str, refs: &[Foreign]) -> String {
     };
     let names: Vec<String> = refs.iter().map(|name| name.shown(200)).collect();
     block.hints.push(Hint::Run(format!("git push --atomic origin {}", names.join(" "))));
+    join(&block.lines())
+}
+
+/// Says that a protected ref was to move past the hook that judges pushes.
+#[must_use]
+pub fn unjudged_move(name: &RefName) -> String {
+    let block = Block {
+        level: Level::Error,
+        code: None,
+        title: "refgate has not judged this move of a protected ref".into(),
+        place: Foreign::from(name.as_bytes()).shown(60),
+        seen: Vec::new(),
+        labels: vec![("settings", "watch = \"refuse\"".into())],
+        hints: vec![Hint::Say("push it, so that it can be judged".into())],
+    };
     join(&block.lines())
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::Diagnostic;
+use crate::report::text::Foreign;
 
 super::violations! {
     /// What a push is judged by.
@@ -20,6 +21,18 @@ super::violations! {
         "trust-files-void" => FilesVoid {
             /// What is wrong in them.
             diagnostics: Vec<Problem>,
+        },
+        /// The server does not say who pushes, or names nobody whom the people of the repository are known by.
+        "trust-pusher-unknown" => PusherUnknown {
+            /// Whom it names.
+            pusher: Option<Foreign>,
+        },
+        /// The push is not signed, and has to be.
+        "trust-push-unsigned" => PushUnsigned,
+        /// The push certificate does not prove who made this push.
+        "trust-certificate-faulty" => CertificateFaulty {
+            /// Why.
+            why: String,
         },
     }
 }

@@ -171,6 +171,7 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
         deadline: &deadline,
         now,
         anchor: Some(anchor),
+        pusher: None,
     };
     let read = |threads| -> Vec<CommitEvidence> {
         let reader = EvidenceReader::open(&scene, &tips).expect("notes");

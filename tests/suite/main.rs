@@ -19,11 +19,16 @@ mod client_land;
 mod client_signing;
 mod collecting;
 mod corpus;
+mod doctor;
 mod exceptions;
 #[cfg(feature = "fleet")]
 mod fleet;
 mod frugal;
 mod ground;
+mod host_gitolite;
+mod host_http;
+mod host_layouts;
+mod host_ssh;
 mod in_toto;
 mod inspect;
 mod laws;
@@ -34,6 +39,8 @@ mod release;
 mod repositories;
 mod review_changes;
 mod review_people;
+mod roll_out;
+mod second_lock;
 mod setup;
 mod signature_allowed_signers;
 #[cfg(feature = "openpgp")]

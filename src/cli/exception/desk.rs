@@ -60,6 +60,7 @@ impl Desk {
             deadline: &deadline,
             now: *now,
             anchor: Some(*anchor),
+            pusher: None,
         })
     }
 

@@ -112,6 +112,7 @@ impl Known {
             deadline: &deadline,
             now: workspace.now,
             anchor: Some(workspace.anchor),
+            pusher: None,
         };
         let tips = workspace.notes_tips()?;
         let tags = workspace.judged()?.view.tags(b"refs/tags/")?;

@@ -6,7 +6,10 @@
 
 mod checklist;
 mod exceptions;
+mod floor;
 mod read;
+
+pub use floor::Floor;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -238,6 +241,8 @@ pub enum Contributor {
     CoAuthor,
     /// The committer of a commit.
     Committer,
+    /// Whoever pushes it, where the server knows that.
+    Pusher,
 }
 
 /// Whether a change may move submodules, whose content no approval covers.

@@ -35,7 +35,7 @@ const SEVERITIES: [(&str, Severity); 5] = [
 ];
 
 /// The severities that can block.
-const BLOCKING: [(&str, Severity); 4] = [
+pub(super) const BLOCKING: [(&str, Severity); 4] = [
     ("critical", Severity::Critical),
     ("high", Severity::High),
     ("medium", Severity::Medium),
@@ -165,7 +165,7 @@ fn section_names(table: &mut Table<'_>) -> Option<SectionNames> {
     }
 }
 
-fn protect(rule: Value<'_>) -> Option<Protect> {
+pub(super) fn protect(rule: Value<'_>) -> Option<Protect> {
     let line = rule.line();
     let (refs, gates) = rule.table(|table| {
         let refs = table.value("refs");
@@ -301,6 +301,7 @@ fn exclude(value: &Value<'_>) -> Option<BTreeSet<Contributor>> {
         ("author", Contributor::Author),
         ("co-author", Contributor::CoAuthor),
         ("committer", Contributor::Committer),
+        ("pusher", Contributor::Pusher),
     ];
     let excluded = BTreeSet::from_iter(value.list(|part| part.word(&words))?);
     if !excluded.contains(&Contributor::Author) {

@@ -247,8 +247,8 @@ fn what_a_key_cannot_mean_is_refused() {
         ),
         ("[review]\ncarry = \"same\"", "3: review.carry: \"same\" is not known"),
         (
-            "[review]\nexclude = [\"author\", \"pusher\"]",
-            "3: review.exclude: \"pusher\" is not known",
+            "[review]\nexclude = [\"author\", \"tagger\"]",
+            "3: review.exclude: \"tagger\" is not known",
         ),
         ("[review]\nrobots = [\"bot\"]", "3: review.robots: \"bot\" is no email address"),
         ("review = 1", "2: review: expected a table, found a whole number"),

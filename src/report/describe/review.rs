@@ -260,6 +260,7 @@ fn part_text(part: Part) -> &'static str {
         Part::Committer => "committer of this change",
         Part::Signer => "signer of a commit of this change",
         Part::Merger => "made a merge with content of its own",
+        Part::Pusher => "pushes this change",
     }
 }
 

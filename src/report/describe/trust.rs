@@ -25,6 +25,30 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
             block.title = "the policy changed while this push was judged".into();
             block.hints = context.catch_up();
         }
+        TrustViolation::PusherUnknown { pusher } => {
+            block.title = "the server does not know you as one of the people here".into();
+            block.seen = vec![match pusher {
+                Some(pusher) => format!("it knows you as {}", pusher.quoted(50)),
+                None => "it does not say who pushes".into(),
+            }];
+            block.labels = vec![("settings", "identity.require = \"host\"".into())];
+            block.hints = vec![say(
+                "the administrator maps accounts to addresses: [identity.users] in the server settings",
+            )];
+        }
+        TrustViolation::PushUnsigned => {
+            block.title = "the push is not signed".into();
+            block.labels = vec![("settings", "identity.require = \"signed-push\"".into())];
+            block.hints = vec![say("sign it with the key that your commits are signed with:")];
+            block.hints.push(run(format!("git push --signed origin {}", context.ref_name)));
+        }
+        TrustViolation::CertificateFaulty { why } => {
+            block.title = "the push certificate does not prove who pushes".into();
+            block.seen = vec![prose(why, 300)];
+            block.labels = vec![("settings", "identity.require = \"signed-push\"".into())];
+            block.hints = vec![say("sign the push with a key that meta/STRUCTURE.md lists:")];
+            block.hints.push(run(format!("git push --signed origin {}", context.ref_name)));
+        }
         TrustViolation::FilesVoid { diagnostics } => {
             block.title = "with these files nothing could be judged".into();
             for problem in diagnostics.iter().take(context.shown) {

@@ -140,6 +140,19 @@ fn trust() -> Vec<Sample> {
             MAIN,
             TrustViolation::FilesVoid { diagnostics: diagnostics.iter().map(Into::into).collect() },
         ),
+        Sample::new(
+            "trust-pusher-unknown",
+            MAIN,
+            TrustViolation::PusherUnknown { pusher: Some("dana".into()) },
+        ),
+        Sample::new("trust-push-unsigned", MAIN, TrustViolation::PushUnsigned),
+        Sample::new(
+            "trust-certificate-faulty",
+            MAIN,
+            TrustViolation::CertificateFaulty {
+                why: "its signature: no trusted file lists the key that made it".into(),
+            },
+        ),
     ]
 }
 

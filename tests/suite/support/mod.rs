@@ -3,6 +3,7 @@
 
 #[cfg(feature = "fleet")]
 pub mod postgres;
+pub mod service;
 pub mod statement;
 pub mod wire;
 pub mod world;
@@ -36,7 +37,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     }
     command
         .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // No file can be there: writing a configuration fails, where /dev/null itself would be replaced.
+        .env("GIT_CONFIG_GLOBAL", "/dev/null/none")
         .env("LC_ALL", "C")
         .env("TZ", "UTC")
         .stdin(Stdio::null());
