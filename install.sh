@@ -72,8 +72,10 @@ build() {
             "on Debian: apt-get install gcc libc6-dev"
     say "building refgate (profile $1${2:+, $2})"
     set -- "$1" "${2:-}"
+    # What is left out of a build that is only looked at.
+    case $1 in release) features=sigstore ;; *) features= ;; esac
     cargo build --manifest-path "$root/Cargo.toml" --locked --profile "$1" --bin refgate \
-        ${2:+--target "$2"} || die "refgate could not be built"
+        ${features:+--features "$features"} ${2:+--target "$2"} || die "refgate could not be built"
     case $1 in dev) built=debug ;; *) built=$1 ;; esac
     binary=$(target_directory)/${2:+$2/}$built/refgate
     [ -x "$binary" ] || die "cargo has built no $binary"

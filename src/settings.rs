@@ -326,6 +326,11 @@ fn commit_id(value: &Value<'_>) -> Option<String> {
 fn key(value: &Value<'_>) -> Option<KeyRef> {
     let text = value.string()?;
     match KeyRef::parse(text) {
+        Ok(key @ KeyRef::Sigstore(_)) => {
+            let help = "write the SSH or OpenPGP key of a person";
+            value.wrong(format!("{key} makes no signatures but those of evidence"), help);
+            None
+        }
         Ok(key) => Some(key),
         Err(error) => {
             let help = "write SHA256:... as ssh-keygen -l prints it, or an OpenPGP fingerprint";

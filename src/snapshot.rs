@@ -15,7 +15,7 @@ use crate::policy::Policy;
 use crate::policy::config::{self, Config, Floor, Repository};
 use crate::policy::gates::Gate;
 use crate::policy::structure::{self, Status, Structure};
-use crate::policy::trusted_files::{ALLOWED_SIGNERS, KEYRING};
+use crate::policy::trusted_files::{ALLOWED_SIGNERS, KEYRING, SIGSTORE_ROOT};
 use crate::provenance::{Source, Trusted};
 use crate::refname::RefName;
 use crate::repo::ReadError;
@@ -245,6 +245,9 @@ fn complete(
             false => builder.certificate(&name, &bytes),
         };
         problems.extend(added.err().into_iter().flatten());
+    }
+    if let Some(bytes) = files.at_path(objects, SIGSTORE_ROOT, ask.limits)? {
+        problems.extend(builder.sigstore_root(SIGSTORE_ROOT, &bytes).err().into_iter().flatten());
     }
     let known: BTreeSet<_> =
         structure.principals().map(|principal| principal.id().clone()).collect();

@@ -76,12 +76,12 @@ fi
 run cargo fmt --check
 # shellcheck disable=SC2046 # names of scripts hold no blanks
 run shellcheck .ci/run hooks/* $(find . -path ./target -prune -o -name '*.sh' -print | sort)
-run cargo clippy --locked --all-targets -- -D warnings
-RUSTDOCFLAGS="-D warnings" run cargo doc --locked --no-deps
+run cargo clippy --locked --all-targets --features sigstore -- -D warnings
+RUSTDOCFLAGS="-D warnings" run cargo doc --locked --features sigstore --no-deps
 # nextest runs no doc tests; some show that what must not compile does not.
-run cargo test --locked --doc
+run cargo test --locked --features sigstore --doc
 if cargo nextest --version >/dev/null 2>&1; then
-    run cargo nextest run --locked --no-fail-fast
+    run cargo nextest run --locked --features sigstore --no-fail-fast
 else
-    run cargo test --locked --no-fail-fast --lib --bins --tests
+    run cargo test --locked --features sigstore --no-fail-fast --lib --bins --tests
 fi

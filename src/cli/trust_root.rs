@@ -44,6 +44,12 @@ pub(super) fn parse(texts: &[String]) -> Result<Option<String>> {
             Error::new(ErrorKind::Usage, format!("--trust-root {text:?}: {error}"))
                 .hint("give a full commit id in lower case, or the fingerprint that ssh-keygen -lf KEY prints")
         })?;
+        if matches!(key, KeyRef::Sigstore(_)) {
+            let message =
+                format!("--trust-root {text:?}: it makes no signatures but those of evidence");
+            return Err(Error::new(ErrorKind::Usage, message)
+                .hint("give the fingerprint that ssh-keygen -lf KEY prints"));
+        }
         keys.push(format!("\"{key}\""));
     }
     Ok(Some(format!("{MARK}{TABLE}keys = [{}]\n", keys.join(", "))))

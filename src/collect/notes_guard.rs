@@ -187,7 +187,7 @@ struct Added {
 /// The object that a note annotates.
 enum Annotated {
     Missing,
-    Commit { tree: TreeId },
+    Commit { tree: TreeId, sha256: Sha256 },
     Tree,
     Other(ObjectKind),
 }
@@ -279,7 +279,7 @@ impl Annotated {
             Some((ObjectKind::Commit, _)) => {
                 let mut buffer = Vec::new();
                 let tree = Ancestry::read(incoming, CommitId(id), limits, &mut buffer)?.tree;
-                Self::Commit { tree }
+                Self::Commit { tree, sha256: Sha256::of(&buffer) }
             }
             Some((kind @ (ObjectKind::Blob | ObjectKind::Tag), _)) => Self::Other(kind),
         })
@@ -294,8 +294,10 @@ fn subject(added: &Added, statement: &Statement<'_>) -> Result<(), String> {
     let id_hex = added.id.to_hex().to_string();
     let (kind, spoken_of) = match added.object {
         Annotated::Tree => (ObjectKind::Tree, names("gitTree", &id_hex)),
-        Annotated::Commit { tree } => {
-            let named = names("gitCommit", &id_hex) || names("gitTree", &tree.to_string());
+        Annotated::Commit { tree, sha256 } => {
+            let named = names("gitCommit", &id_hex)
+                || names("gitTree", &tree.to_string())
+                || names("sha256", &sha256.to_hex());
             (ObjectKind::Commit, named)
         }
         Annotated::Missing => {

@@ -1,4 +1,4 @@
-//! Signed envelopes (DSSE 1.0.0) and the in-toto statements in them.
+//! Signed envelopes (DSSE 1.0.0), alone or in a Sigstore bundle, and the in-toto statements in them.
 //!
 //! What was signed is judged, byte for byte: the payload is never written
 //! anew. Unknown fields are ignored, as both specifications ask; a field that is
@@ -29,7 +29,7 @@ const MAX_SIGNATURES: usize = 16;
 pub struct Envelope {
     /// The payload, decoded.
     pub payload: Vec<u8>,
-    /// The signatures, decoded.
+    /// The signatures, decoded. That of a Sigstore bundle is the bundle: the value alone would prove nothing.
     pub signatures: Vec<Vec<u8>>,
 }
 
@@ -52,13 +52,38 @@ struct RawSignature<'a> {
     sig: std::borrow::Cow<'a, str>,
 }
 
+/// The beginning of the media types of all versions of Sigstore bundles.
+const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle";
+
+#[derive(Deserialize)]
+struct RawBundle<'a> {
+    #[serde(rename = "mediaType", borrow)]
+    media_type: std::borrow::Cow<'a, str>,
+    #[serde(rename = "dsseEnvelope", borrow)]
+    envelope: Option<RawEnvelope<'a>>,
+}
+
 impl Envelope {
-    /// Reads an envelope.
+    /// Reads an envelope, or the Sigstore bundle around one.
     ///
     /// # Errors
     /// Says what is malformed.
     pub fn parse(line: &[u8]) -> Result<Self, String> {
-        let raw: RawEnvelope<'_> = object(line)?;
+        let no_envelope = match object(line) {
+            Ok(raw) => return Self::from_raw(&raw),
+            Err(why) => why,
+        };
+        let Some(raw) = object::<RawBundle<'_>>(line)
+            .ok()
+            .filter(|raw| raw.media_type.starts_with(BUNDLE_TYPE))
+        else {
+            return Err(no_envelope);
+        };
+        let envelope = raw.envelope.ok_or("the Sigstore bundle has no dsseEnvelope")?;
+        Ok(Self { signatures: vec![line.into()], ..Self::from_raw(&envelope)? })
+    }
+
+    fn from_raw(raw: &RawEnvelope<'_>) -> Result<Self, String> {
         if raw.payload_type != PAYLOAD_TYPE {
             return Err(format!(
                 "payloadType is {:?}, not {PAYLOAD_TYPE}",

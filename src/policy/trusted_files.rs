@@ -8,17 +8,21 @@ pub const ALLOWED_SIGNERS: &str = "meta/allowed_signers";
 /// Directory of OpenPGP certificates, and of public keys in PEM.
 pub const KEYRING: &str = "meta/keyring";
 
+/// Path of the authorities and logs that Sigstore bundles are verified with.
+pub const SIGSTORE_ROOT: &str = "meta/sigstore/trusted_root.json";
+
 /// Says whether a path is that of a trusted file; `template` is that of the release document's template.
 ///
 /// A change of one needs the trust threshold: it decides how later pushes are judged.
 #[must_use]
 pub fn is_trusted_path(path: &[u8], template: &str) -> bool {
-    let below_keyring = || {
-        path.strip_prefix(KEYRING.as_bytes())
+    let below = |directory: &str| {
+        path.strip_prefix(directory.as_bytes())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     };
     let files = [structure::FILE, config::FILE, ALLOWED_SIGNERS, template, "meta"];
-    files.iter().any(|file| path == file.as_bytes()) || below_keyring()
+    files.iter().any(|file| path == file.as_bytes())
+        || [KEYRING, "meta/sigstore"].into_iter().any(below)
 }
 
 #[cfg(test)]
@@ -35,6 +39,8 @@ mod tests {
             "meta/allowed_signers",
             "meta/keyring/ada.asc",
             "meta/keyring",
+            "meta/sigstore/trusted_root.json",
+            "meta/sigstore",
             "meta",
             "templates/document-template.md",
         ] {

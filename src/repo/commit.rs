@@ -26,6 +26,8 @@ pub struct Commit {
     pub signature: Option<Signed>,
     /// The message, raw.
     pub message: Vec<u8>,
+    /// The SHA-256 of its bytes, those of `git cat-file commit`: how tools name it that know nothing of git.
+    pub sha256: [u8; 32],
 }
 
 /// A signature and the bytes that it was made over.
@@ -97,7 +99,9 @@ impl Commit {
         let committer = ident("committer")?;
         let signature = signature(object, headers, hash)?;
         let message = object.get(message_start..).unwrap_or_default().into();
-        Ok(Self { id, tree, parents, author, committer, signature, message })
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, object).as_ref());
+        Ok(Self { id, tree, parents, author, committer, signature, message, sha256 })
     }
 
     /// Returns the first parent, along which a branch has grown.

@@ -87,6 +87,7 @@ pub(super) fn verify(
         authority: None,
         scheme: Scheme::Bare,
         presence: None,
+        signed_at: None,
     })
 }
 

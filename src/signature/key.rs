@@ -14,6 +14,15 @@ pub enum KeyRef {
     SshPublicKey(Vec<u8>),
     /// The fingerprint of an OpenPGP certificate's primary key, version 4 (20 bytes) or 6 (32 bytes).
     OpenPgp(Vec<u8>),
+    /// Whoever an issuer vouches for towards Sigstore; the key is another each time.
+    Sigstore(SigstoreIdentity),
+}
+
+/// An identity in a certificate of Sigstore, and the issuer that vouched for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SigstoreIdentity {
+    issuer: String,
+    identity: String,
 }
 
 /// Why a text names no key.
@@ -23,7 +32,9 @@ pub enum KeyRefError {
     Fingerprint,
     /// The key type and the blob of a public key line do not belong together, or the blob is not base64.
     PublicKey,
-    /// None of the three forms.
+    /// `sigstore:` is not followed by the URL of an issuer and an identity.
+    Sigstore,
+    /// None of the four forms.
     Unknown,
 }
 
@@ -32,6 +43,7 @@ impl fmt::Display for KeyRefError {
         f.write_str(match self {
             Self::Fingerprint => "\"SHA256:\" must be followed by the 43 base64 characters that ssh-keygen -l prints",
             Self::PublicKey => "the public key is not one that ssh-keygen writes",
+            Self::Sigstore => "\"sigstore:\" must be followed by the https URL of the issuer, one blank, and the whole address or URI of the identity",
             Self::Unknown => "not a key: expected SHA256:..., an OpenSSH public key line, or an OpenPGP fingerprint of 40 or 64 hex digits",
         })
     }
@@ -41,7 +53,7 @@ impl KeyRef {
     /// Reads one key as a trust list writes it.
     ///
     /// # Errors
-    /// Says which of the three forms was meant and what is wrong with it.
+    /// Says which of the four forms was meant and what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, KeyRefError> {
         if let Some(digest) = text.strip_prefix("SHA256:") {
             let bytes = STANDARD_NO_PAD.decode(digest).map_err(|_| KeyRefError::Fingerprint)?;
@@ -49,6 +61,12 @@ impl KeyRef {
                 .try_into()
                 .map(Self::SshFingerprint)
                 .map_err(|_| KeyRefError::Fingerprint);
+        }
+        if let Some(pair) = text.strip_prefix("sigstore:") {
+            let (issuer, identity) = pair.split_once(' ').ok_or(KeyRefError::Sigstore)?;
+            return SigstoreIdentity::new(issuer, identity)
+                .map(Self::Sigstore)
+                .ok_or(KeyRefError::Sigstore);
         }
         let mut words = text.split_ascii_whitespace();
         if let (Some(key_type), Some(blob)) = (words.next(), words.next())
@@ -69,13 +87,13 @@ impl KeyRef {
         Err(KeyRefError::Unknown)
     }
 
-    /// Returns the SSH fingerprint, whichever way the key was written; `None` for OpenPGP.
+    /// Returns the SSH fingerprint, whichever way the key was written; `None` for all others.
     #[must_use]
     pub fn ssh_fingerprint(&self) -> Option<[u8; 32]> {
         match self {
             Self::SshFingerprint(digest) => Some(*digest),
             Self::SshPublicKey(blob) => Some(ssh_fingerprint(blob)),
-            Self::OpenPgp(_) => None,
+            Self::OpenPgp(_) | Self::Sigstore(_) => None,
         }
     }
 }
@@ -88,7 +106,50 @@ impl fmt::Display for KeyRef {
                 f.write_str(&format_ssh_fingerprint(&ssh_fingerprint(blob)))
             }
             Self::OpenPgp(bytes) => bytes.iter().try_for_each(|b| write!(f, "{b:02X}")),
+            Self::Sigstore(identity) => identity.fmt(f),
         }
+    }
+}
+
+impl SigstoreIdentity {
+    /// The longest issuer or identity.
+    const MAX: usize = 1000;
+
+    /// Takes an issuer and an identity, both of them letter for letter: there are no patterns.
+    #[must_use]
+    pub fn new(issuer: &str, identity: &str) -> Option<Self> {
+        let printed = |text: &str| {
+            text.len() <= Self::MAX && text.bytes().all(|b| b.is_ascii_graphic() && b != b'*')
+        };
+        let known = identity.contains("://") || identity.contains('@');
+        (issuer.len() > "https://".len() && issuer.starts_with("https://") && known)
+            .then_some([issuer, identity])
+            .filter(|texts| texts.iter().all(|text| printed(text)))
+            .map(|[issuer, identity]| Self { issuer: issuer.into(), identity: identity.into() })
+    }
+
+    /// Returns the URL of the issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Returns the address or URI.
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Says whether the identity is a URI and no address.
+    #[must_use]
+    pub fn is_uri(&self) -> bool {
+        self.identity.contains("://")
+    }
+}
+
+impl fmt::Display for SigstoreIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sigstore:{} {}", self.issuer, self.identity)
     }
 }
 
@@ -163,6 +224,31 @@ mod tests {
             with.expect("40 digits").to_string(),
             "0123456789ABCDEF0123456789ABCDEF01234567"
         );
+    }
+
+    #[test]
+    fn a_sigstore_identity_is_an_issuer_and_a_name_without_patterns() {
+        for text in [
+            "sigstore:https://accounts.google.com ci@example.org",
+            "sigstore:https://token.example.org https://git.example.org/a/b/.ci/scan.yml@refs/heads/main",
+        ] {
+            assert_eq!(KeyRef::parse(text).expect(text).to_string(), text);
+        }
+        for text in [
+            "sigstore:",
+            "sigstore:https://accounts.google.com",
+            "sigstore:https://accounts.google.com ",
+            "sigstore:https://accounts.google.com  ci@example.org",
+            "sigstore:https://accounts.google.com ci@example.org x",
+            "sigstore:https:// ci@example.org",
+            "sigstore:http://accounts.google.com ci@example.org",
+            "sigstore:accounts.google.com ci@example.org",
+            "sigstore:https://accounts.google.com ci",
+            "sigstore:https://accounts.google.com *@example.org",
+            "sigstore:https://accounts.google.com ci@example.org\u{202e}",
+        ] {
+            assert_eq!(KeyRef::parse(text), Err(KeyRefError::Sigstore), "{text}");
+        }
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allowed_signers::{self, Entry, Who};
-use super::key::KeyRef;
+use super::key::{KeyRef, SigstoreIdentity};
 use super::listing::{Listing, Place, Row, Window};
 use super::problem::SignatureProblem;
-use super::{Claim, Encoded, VerifiedSignature, bare, openpgp, ssh};
+use super::{Claim, Encoded, VerifiedSignature, bare, openpgp, sigstore, ssh};
 use crate::error::Diagnostic;
 use crate::principal::PrincipalId;
 
@@ -16,6 +16,7 @@ pub struct KeyRing {
     ssh: ssh::Keys,
     openpgp: openpgp::Keys,
     bare: bare::Keys,
+    sigstore: sigstore::Keys,
 }
 
 /// Collects what the trusted files say about keys.
@@ -25,6 +26,7 @@ pub struct KeyRingBuilder {
     entries: Vec<Entry>,
     certificates: openpgp::Certificates,
     pem: bare::Keys,
+    root: Option<sigstore::Root>,
     untouched: bool,
 }
 
@@ -44,6 +46,7 @@ impl KeyRing {
             Encoded::Ssh(blob) => ssh::verify(&self.ssh, blob, claim),
             Encoded::OpenPgp(packets) => openpgp::verify(&self.openpgp, packets, claim),
             Encoded::Bare(value) => bare::verify(&self.bare, &self.ssh.plain, value, claim),
+            Encoded::Sigstore(bundle) => sigstore::verify(&self.sigstore, bundle, claim),
         }
     }
 }
@@ -86,6 +89,17 @@ impl KeyRingBuilder {
     /// What in the file is not a public key, or is too weak to prove anything.
     pub fn public_key(&mut self, file: &str, bytes: &[u8]) -> Result<(), Vec<Diagnostic>> {
         self.pem.read(file, bytes).map_err(|fault| vec![fault])
+    }
+
+    /// Adds `meta/sigstore/trusted_root.json`, which bundles are verified with.
+    ///
+    /// Whose bundles count, rows say by identity and issuer.
+    ///
+    /// # Errors
+    /// What in the file is no trusted root, or lists nothing to verify with.
+    pub fn sigstore_root(&mut self, file: &str, bytes: &[u8]) -> Result<(), Vec<Diagnostic>> {
+        self.root = Some(sigstore::Root::read(file, bytes).map_err(|fault| vec![fault])?);
+        Ok(())
     }
 
     /// Returns those of the known principals to whom `meta/allowed_signers` gives a
@@ -145,13 +159,20 @@ impl KeyRingBuilder {
                 }
             }
         }
-        let Listings { ssh: plain, openpgp, mut faults } = listings;
+        let Listings { ssh: plain, openpgp, sigstore, mut faults } = listings;
         faults.extend(self.pem.unlisted(&plain));
+        let sigstore = match sigstore::Keys::new(sigstore, self.root) {
+            Ok(sigstore) => sigstore,
+            Err(mut more) => {
+                faults.append(&mut more);
+                return Err(faults);
+            }
+        };
         match self.certificates.into_keys(openpgp) {
             Ok(openpgp) if faults.is_empty() => {
                 let (known, untouched) = (known.clone(), self.untouched);
                 let ssh = ssh::Keys { plain, authorities, known, untouched };
-                Ok(KeyRing { ssh, openpgp, bare: self.pem })
+                Ok(KeyRing { ssh, openpgp, bare: self.pem, sigstore })
             }
             Ok(_) => Err(faults),
             Err(mut more) => {
@@ -166,6 +187,7 @@ impl KeyRingBuilder {
 struct Listings {
     ssh: BTreeMap<[u8; 32], Listing>,
     openpgp: BTreeMap<Vec<u8>, Listing>,
+    sigstore: BTreeMap<SigstoreIdentity, Listing>,
     faults: Vec<Diagnostic>,
 }
 
@@ -179,6 +201,9 @@ impl Listings {
         let owned = match key {
             KeyRef::OpenPgp(fingerprint) => {
                 claim_key(&mut self.openpgp, fingerprint.clone(), who, key, &place)
+            }
+            KeyRef::Sigstore(identity) => {
+                claim_key(&mut self.sigstore, identity.clone(), who, key, &place)
             }
             KeyRef::SshFingerprint(digest) => claim_key(&mut self.ssh, *digest, who, key, &place),
             KeyRef::SshPublicKey(blob) => {

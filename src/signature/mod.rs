@@ -6,7 +6,7 @@
 //! [`SignatureProblem`] that the pusher has to mend.
 //!
 //! A scheme is one module: `ssh` reads SSHSIG, `openpgp` reads OpenPGP packets, `bare` takes
-//! signatures that are nothing but a number, made by keys in PEM. None trusts what a signature says about its key: a key counts for
+//! signatures that are nothing but a number, made by keys in PEM, `sigstore` reads bundles. None trusts what a signature says about its key: a key counts for
 //! the principal that a trusted file lists it for, at the times and for the
 //! purposes that are written there.
 //!
@@ -38,6 +38,7 @@ mod listing;
 mod openpgp;
 mod pattern;
 mod problem;
+mod sigstore;
 mod ssh;
 
 use std::fmt;
@@ -73,6 +74,8 @@ pub enum Scheme {
     OpenPgp,
     /// The bare value, made by a key that `meta/keyring` holds in PEM.
     Bare,
+    /// A Sigstore bundle.
+    Sigstore,
 }
 
 /// A signature without its armour.
@@ -84,6 +87,8 @@ pub enum Encoded<'a> {
     OpenPgp(&'a [u8]),
     /// The value that the algorithm gives, without a word about the key.
     Bare(&'a [u8]),
+    /// A Sigstore bundle in JSON, with the statement that it signs.
+    Sigstore(&'a [u8]),
 }
 
 /// What a signature is said to prove; nothing of it is believed.
@@ -111,6 +116,7 @@ pub struct VerifiedSignature {
     authority: Option<KeyRef>,
     scheme: Scheme,
     presence: Option<UserPresence>,
+    signed_at: Option<Timestamp>,
 }
 
 /// What a security key says about its user (the flags of PROTOCOL.u2f).
@@ -151,7 +157,8 @@ impl<'a> Encoded<'a> {
     pub fn readings(bytes: &'a [u8]) -> impl Iterator<Item = Self> {
         let detected = Self::detect(bytes);
         let bare = !matches!(detected, Some(Self::Ssh(_)));
-        bare.then_some(Self::Bare(bytes)).into_iter().chain(detected)
+        let bundle = sigstore::is_bundle(bytes).then_some(Self::Sigstore(bytes));
+        bare.then_some(Self::Bare(bytes)).into_iter().chain(detected).chain(bundle)
     }
 }
 
@@ -186,6 +193,12 @@ impl VerifiedSignature {
     #[must_use]
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Returns when it was made, as others than the signer have witnessed; `None` where nobody has.
+    #[must_use]
+    pub fn signed_at(&self) -> Option<Timestamp> {
+        self.signed_at
     }
 
     /// Returns what a security key said about its user; `None` for all other keys.

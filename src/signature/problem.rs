@@ -122,6 +122,13 @@ pub enum SignatureProblem {
         /// The time that was claimed.
         made_at: Timestamp,
     },
+    /// A Sigstore bundle that does not prove what it should.
+    BundleRefused {
+        /// The identity that its certificate names.
+        key: KeyRef,
+        /// Why not, with foreign text escaped.
+        reason: String,
+    },
     /// An OpenSSH or OpenPGP certificate does not let its key sign here.
     CertificateRefused {
         /// The certified key, or the OpenPGP certificate.

@@ -561,7 +561,7 @@ fn very_long_names_and_very_deep_elements_are_bounded() {
 }
 
 /// The larger collection that the copied files were taken from, where it is at hand.
-fn large_corpus() -> Option<PathBuf> {
+pub fn large_corpus() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     ["../shared/corpus", "../../shared/corpus"]
         .iter()

@@ -37,7 +37,7 @@ fn sign(keys: &Path, names: &str, commit: &str, at: &str) -> String {
     String::from_utf8(line).expect("JSON").trim_end().to_owned()
 }
 
-fn now() -> String {
+pub fn now() -> String {
     let text = run(command("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]));
     String::from_utf8(text).expect("a time").trim().to_owned()
 }

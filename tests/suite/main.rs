@@ -47,6 +47,8 @@ mod signature_allowed_signers;
 mod signature_openpgp;
 mod signature_ssh;
 mod signature_tools;
+#[cfg(feature = "sigstore")]
+mod sigstore;
 mod store;
 mod support;
 mod testrepos;

@@ -457,7 +457,9 @@ fn a_release_is_static_where_it_can_be() {
         let build = asked.lines().next().expect("a build");
         let option = if target.is_empty() { String::new() } else { format!(" --target {target}") };
         assert!(
-            build.ends_with(&format!("--locked --profile release --bin refgate{option}")),
+            build.ends_with(&format!(
+                "--locked --profile release --bin refgate --features sigstore{option}"
+            )),
             "{build}"
         );
         assert_eq!(build.split('|').next().map(str::trim), Some(flags), "{build}");

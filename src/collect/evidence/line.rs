@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::vouch::{Judges, vouched};
+use super::vouch::{Judges, Vouched, vouched};
 use super::{Note, NoteBytes, StoredBytes};
 use crate::clock::Deadline;
 use crate::collect::notes_ref::{NotesRef, split_lines};
@@ -114,7 +114,7 @@ impl<'s> Reader<'s> {
         let mut asks = None;
         let state = match vouched(&self.judges, &envelope, &kind, at) {
             Err(why) => EvidenceState::Untrusted(why),
-            Ok(by) => {
+            Ok(Vouched { by, signed_at }) => {
                 let read = match report {
                     ReportSource::Predicate(bytes) => self.report(bytes),
                     ReportSource::Content(bytes) => self.report(&bytes),
@@ -124,7 +124,11 @@ impl<'s> Reader<'s> {
                     }
                 };
                 match read {
-                    Ok(report) => EvidenceState::Authentic { by, at, report },
+                    Ok(report) => {
+                        // Nobody says when the tool ran, but it had run when this was signed.
+                        let at = at.or(signed_at.filter(|_| report.times.is_none()));
+                        EvidenceState::Authentic { by, at, report }
+                    }
                     Err(why) => EvidenceState::Unreadable { by, at, why },
                 }
             }
@@ -171,12 +175,13 @@ impl Line {
 }
 
 /// Says whether a subject is the commit or its tree; where it names both, both must be right.
+/// Where it names neither, it may have the SHA-256 of the commit's bytes.
 pub(super) fn speaks_of(subject: &Subject, commit: &Commit) -> bool {
     let matches =
         |algorithm: &str, id: String| subject.digest.get(algorithm).map(|digest| digest == id);
     match (matches("gitCommit", commit.id.to_string()), matches("gitTree", commit.tree.to_string()))
     {
-        (None, None) => false,
+        (None, None) => matches("sha256", Sha256(commit.sha256).to_hex()).unwrap_or(false),
         (commit, tree) => commit.unwrap_or(true) && tree.unwrap_or(true),
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use self::line::{Asked, Line, Reader};
 pub use self::raw::RawReport;
-pub use self::vouch::{Judges, vouched};
+pub use self::vouch::{Judges, Vouched, vouched};
 use super::notes_ref::{LinesError, Notes, NotesRef, NotesTips, read_note};
 use super::parallel::{self, Weight};
 use super::{Scene, Stop, label};

@@ -7,8 +7,7 @@ use crate::evidence::attestation::Signers;
 use crate::evidence::dsse::Envelope;
 use crate::evidence::kind::Kind;
 use crate::policy::Policy;
-use crate::principal::PrincipalId;
-use crate::signature::{Claim, Encoded, KeyRing, Namespace};
+use crate::signature::{Claim, Encoded, KeyRing, Namespace, VerifiedSignature};
 
 /// Whom to believe, and when.
 #[derive(Clone, Copy)]
@@ -29,6 +28,15 @@ impl<'s> Judges<'s> {
     }
 }
 
+/// Who vouches for a statement.
+#[derive(Clone, Debug)]
+pub struct Vouched {
+    /// The principals.
+    pub by: Signers,
+    /// When the first of them had signed, where others than the signer have witnessed it.
+    pub signed_at: Option<Timestamp>,
+}
+
 /// Returns the principals who vouch for an envelope with a good signature and may speak
 /// for the kind: as many as the policy asks for, or more.
 ///
@@ -42,13 +50,17 @@ pub fn vouched(
     envelope: &Envelope,
     kind: &Kind,
     at: Option<Timestamp>,
-) -> Result<Signers, String> {
+) -> Result<Vouched, String> {
     let signed = envelope.signed_bytes();
     let mut first: Option<String> = None;
     let mut principals = Vec::new();
+    let mut signed_at: Option<Timestamp> = None;
     for signature in &envelope.signatures {
         match signer(judges, &signed, signature, kind, at) {
-            Ok(principal) => principals.push(principal),
+            Ok(verified) => {
+                principals.push(verified.principal().clone());
+                signed_at = verified.signed_at().into_iter().chain(signed_at).min();
+            }
             Err(why) => {
                 first.get_or_insert(why);
             }
@@ -56,7 +68,7 @@ pub fn vouched(
     }
     let needed = usize::try_from(**judges.policy.config().signers(kind)).unwrap_or(usize::MAX);
     match Signers::of(principals) {
-        Some(signers) if signers.count() >= needed => Ok(signers),
+        Some(by) if by.count() >= needed => Ok(Vouched { by, signed_at }),
         Some(signers) => Err(format!(
             "{signers} alone vouches for it, and {needed} principals must sign evidence of {kind}"
         )),
@@ -70,7 +82,7 @@ fn signer(
     signature: &[u8],
     kind: &Kind,
     at: Option<Timestamp>,
-) -> Result<PrincipalId, String> {
+) -> Result<VerifiedSignature, String> {
     let Judges { policy, keys, now } = *judges;
     let mut why = String::from("its signature is empty");
     for signature in Encoded::readings(signature) {
@@ -80,7 +92,7 @@ fn signer(
             Ok(verified) => {
                 let principal = policy.structure().principal(verified.principal());
                 if principal.is_some_and(|principal| principal.may_attest(kind, now)) {
-                    return Ok(verified.principal().clone());
+                    return Ok(verified);
                 }
                 return Err(format!("{} may not speak for {kind}", verified.principal()));
             }

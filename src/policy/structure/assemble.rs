@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::policy::problems::Problems;
 use crate::policy::text::quoted;
 use crate::principal::PrincipalId;
-use crate::signature::key::{KeyRef, ssh_fingerprint};
+use crate::signature::key::{KeyRef, SigstoreIdentity, ssh_fingerprint};
 
 use super::markdown::Body;
 use super::rows::{self, DomainRow, PrincipalRow};
@@ -16,6 +16,7 @@ use super::{Domain, ListedKey, Listing, Principal, Section, SectionNames, Status
 enum KeyIdentity {
     Ssh([u8; 32]),
     OpenPgp(Vec<u8>),
+    Sigstore(SigstoreIdentity),
 }
 
 impl KeyIdentity {
@@ -24,6 +25,7 @@ impl KeyIdentity {
             KeyRef::SshFingerprint(digest) => Self::Ssh(*digest),
             KeyRef::SshPublicKey(blob) => Self::Ssh(ssh_fingerprint(blob)),
             KeyRef::OpenPgp(fingerprint) => Self::OpenPgp(fingerprint.clone()),
+            KeyRef::Sigstore(identity) => Self::Sigstore(identity.clone()),
         }
     }
 }
@@ -120,6 +122,13 @@ impl Assembly<'_> {
         let mut in_row = BTreeSet::new();
         for key in &row.keys {
             let identity = KeyIdentity::of(key);
+            if matches!(key, KeyRef::Sigstore(_)) && section != Section::Automation {
+                let message = format!("{key} makes no signatures but those of evidence");
+                let heading = quoted(names.heading(Section::Automation));
+                let help = format!("list it in {heading}, and here a key that a person holds");
+                self.problems.add_with_help(row.line, message, help);
+                continue;
+            }
             match self.key_owners.get(&identity) {
                 Some((owner, line)) if *owner != row.id => {
                     let message = format!(

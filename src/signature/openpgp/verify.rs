@@ -61,6 +61,7 @@ pub(in crate::signature) fn verify(
                         authority: None,
                         scheme: Scheme::OpenPgp,
                         presence: None,
+                        signed_at: None,
                     });
                 }
                 Err(error) => problem = problem.or(Some(error)),

@@ -64,6 +64,9 @@ impl fmt::Display for SignatureProblem {
                 f,
                 "the OpenPGP signature of {key} was made at {created}, not at {made_at} as claimed"
             ),
+            Self::BundleRefused { key, reason } => {
+                write!(f, "the bundle of {key} does not count: {reason}")
+            }
             Self::CertificateRefused { key, reason } => {
                 write!(f, "the certificate of {key} does not count: {reason}")
             }
@@ -265,6 +268,10 @@ mod tests {
                 SignatureProblem::TimesDisagree { key: key(), created: early, made_at: late },
                 "the OpenPGP signature of ABABABAB was made at 1970-01-01T00:00:00Z, \
                  not at 1970-01-02T00:00:00Z as claimed",
+            ),
+            (
+                SignatureProblem::BundleRefused { key: key(), reason: "no time".into() },
+                "the bundle of ABABABAB does not count: no time",
             ),
             (
                 refused(CertificateProblem::UnknownAuthority { authority: key() }),

@@ -86,6 +86,7 @@ fn verify_plain(
         authority: None,
         scheme: Scheme::Ssh,
         presence,
+        signed_at: None,
     })
 }
 
@@ -132,6 +133,7 @@ fn verify_certified(
         authority: Some(authority),
         scheme: Scheme::Ssh,
         presence,
+        signed_at: None,
     })
 }
 

@@ -208,6 +208,39 @@ fn an_openpgp_fingerprint_needs_its_certificate() {
     );
 }
 
+#[test]
+fn a_sigstore_identity_needs_a_trusted_root() {
+    let mut builder = KeyRingBuilder::default();
+    let key = KeyRef::parse("sigstore:https://token.example.org ci@example.org").expect("a key");
+    builder.add(principal("ada"), key.clone(), Window::ALWAYS, place(6));
+    assert_eq!(
+        messages(builder.build(&known(&["ada"]))),
+        [format!("meta/STRUCTURE.md:6: {key} is listed without a trusted root")]
+    );
+}
+
+#[cfg(not(feature = "sigstore"))]
+#[test]
+fn without_sigstore_its_bundles_are_unsupported() {
+    let verify = |builder: KeyRingBuilder| {
+        let ring = builder.build(&known(&["ada"])).expect("a key ring");
+        let claim = Claim { signature: Encoded::Sigstore(b"{}"), ..claim(b"SSHSIG") };
+        ring.verify(&claim).expect_err("a bundle").to_string()
+    };
+    assert_eq!(
+        verify(KeyRingBuilder::default()),
+        "unsupported signature scheme: a Sigstore bundle, and no row lists a Sigstore identity"
+    );
+    let mut builder = KeyRingBuilder::default();
+    let key = KeyRef::parse("sigstore:https://token.example.org ci@example.org").expect("a key");
+    builder.add(principal("ada"), key, Window::ALWAYS, place(6));
+    builder.sigstore_root("root.json", b"any").expect("not looked at");
+    assert_eq!(
+        verify(builder),
+        "unsupported signature scheme: a Sigstore bundle, which this build leaves out"
+    );
+}
+
 #[cfg(not(feature = "openpgp"))]
 #[test]
 fn without_openpgp_its_signatures_are_unsupported() {
