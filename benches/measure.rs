@@ -8,7 +8,9 @@
 //! `process` starts each command as git would start a `pre-receive` hook for the next commit, with
 //! its objects in quarantine, and times it from start to exit. `push` runs real `git push`es of
 //! one commit after the other into a copy of the repository for each command; an empty
-//! command is no hook at all, and a name that begins with `update:` is installed as that hook.
+//! command is no hook at all, a name that begins with `update:` is installed as that hook, and
+//! behind `installed:` stands a refgate that is installed as `refgate install` does it, before and
+//! after the refs move.
 //! Everything is interleaved in an order that is shuffled each round. The first
 //! command is what the others are compared with, the first repository what growth is compared with.
 
@@ -297,7 +299,6 @@ fn push_to(options: &Options, repository: &Path) {
 
 /// Makes the copy of a repository that a command guards.
 fn install(repository: &Path, work: &Path, at: usize, name: &str, command: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
     let server = work.join(format!("{at}.git"));
     let copied = Command::new("cp")
         .arg("-a")
@@ -309,15 +310,25 @@ fn install(repository: &Path, work: &Path, at: usize, name: &str, command: &str)
     let hooks = server.join("hooks");
     drop(std::fs::remove_dir_all(&hooks));
     std::fs::create_dir(&hooks).unwrap();
-    if !command.is_empty() {
+    if name.starts_with("installed:") {
+        for hook in ["pre-receive", "post-receive"] {
+            shim(&hooks.join(hook), &format!("{command} hook {hook}"));
+        }
+    } else if !command.is_empty() {
         let hook = if name.starts_with("update:") { "update" } else { "pre-receive" };
         let path = hooks.join(hook);
         if Path::new(command).is_file() {
             std::os::unix::fs::symlink(command, &path).unwrap();
         } else {
-            std::fs::write(&path, format!("#!/bin/sh\nexec {command} \"$@\"\n")).unwrap();
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            shim(&path, command);
         }
     }
     server.canonicalize().unwrap()
+}
+
+/// Writes a hook that becomes a command.
+fn shim(path: &Path, command: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, format!("#!/bin/sh\nexec {command} \"$@\"\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }

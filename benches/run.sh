@@ -90,4 +90,4 @@ $measure process --rounds "$rounds" --ref refs/heads/topic \
 say "git push, one commit"
 export KEYS="$dir/base/keys"
 $measure push --rounds "$rounds" none= noop="$dir/noop" noop-sh="$dir/noop-sh" \
-    ours="$refgate hook pre-receive" git-verify-commit="$dir/verify-commit" -- "$dir/base"
+    installed:ours="$refgate" git-verify-commit="$dir/verify-commit" -- "$dir/base"

@@ -391,11 +391,17 @@ pub fn settings(layout: &Layout) -> Result<Settings> {
 
 /// The objects of the push are apart only if git says so, and says it of another directory than the repository's own.
 fn quarantine(environment: &HookEnvironment, layout: &Layout) -> Option<PathBuf> {
-    let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.into());
-    environment
-        .quarantine
-        .clone()
-        .filter(|path| canonical(path) != canonical(&layout.objects_dir()))
+    let objects = layout.objects_dir();
+    environment.quarantine.clone().filter(|path| !is_same_file(path, &objects))
+}
+
+/// Says whether two paths lead to one file, however they are written.
+fn is_same_file(left: &Path, right: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (left.metadata(), right.metadata()) {
+        (Ok(left), Ok(right)) => (left.dev(), left.ino()) == (right.dev(), right.ino()),
+        _ => left == right,
+    }
 }
 
 fn is_shallow(environment: &HookEnvironment, repository: &Repository) -> Result<bool> {

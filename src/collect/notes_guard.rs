@@ -220,7 +220,7 @@ fn evidence_notes(
         }
         Ok(found)
     };
-    let found = parallel::map(parallel::threads(), ids, read, work)?;
+    let found = parallel::map(None, ids, read, work)?;
     for found in found {
         problems.join(found?);
     }

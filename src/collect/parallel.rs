@@ -23,8 +23,9 @@ const BATCH_BYTES: usize = 256 << 10;
 const MAX_THREADS: usize = 8;
 
 /// Returns how many threads this machine runs at once, within reason.
-#[must_use]
-pub fn threads() -> usize {
+///
+/// Asks the system, through several files, so it is called only where there is much to do.
+fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MAX_THREADS)
 }
 
@@ -39,10 +40,12 @@ type Batch<T> = Vec<(usize, T)>;
 
 /// Reads each item on this thread and works on it on any; the results are in the order of the items.
 ///
+/// Without a number of threads it takes as many as the machine runs at once.
+///
 /// # Errors
 /// The first item that cannot be read.
 pub(super) fn map<I, J: Weight + Send, R: Send>(
-    threads: usize,
+    threads: Option<usize>,
     items: impl IntoIterator<Item = I>,
     read: impl FnMut(I) -> Result<J, Stop>,
     work: impl Fn(J) -> R + Sync,
@@ -60,7 +63,8 @@ pub(super) fn map<I, J: Weight + Send, R: Send>(
             break;
         }
     }
-    if is_all || threads <= 1 {
+    let threads = if is_all { 1 } else { threads.unwrap_or_else(self::threads) };
+    if threads <= 1 {
         let rest = items.map(|(_, job)| Ok::<R, Stop>(work(job?)));
         let mut done: Vec<R> = first.into_iter().map(|(_, job)| work(job)).collect();
         for result in rest {
@@ -131,10 +135,11 @@ mod tests {
                         at.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                         weight
                     };
-                    let done = map(threads, 0..count, read, counted).expect("no error");
+                    let done = map(Some(threads), 0..count, read, counted).expect("no error");
                     assert_eq!(done, vec![weight; count]);
                     assert_eq!(at.into_inner(), count);
-                    let numbers = map(threads, 0..count, Ok, |number| number).expect("no error");
+                    let numbers =
+                        map(Some(threads), 0..count, Ok, |number| number).expect("no error");
                     assert_eq!(numbers, (0..count).collect::<Vec<_>>());
                 }
             }
@@ -148,7 +153,7 @@ mod tests {
                 true => Err(Error::new(ErrorKind::Repository, format!("item {at}")).into()),
                 false => Ok(at),
             };
-            match map(threads, 0..1_000_usize, read, |at| at) {
+            match map(Some(threads), 0..1_000_usize, read, |at| at) {
                 Err(Stop::Error(error)) => assert_eq!(error.chain(), [format!("item {bad}")]),
                 other => panic!("{other:?}"),
             }

@@ -13,7 +13,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::format::excerpt::{self, quoted};
-pub use super::format::{Fault, Format, Place, ReadError, read};
+pub use super::format::{Fault, Format, Listed, Place, ReadError, read};
 use super::severity::{Rating, Severity};
 pub use finding::{Class, Finding};
 pub(in crate::evidence) use finding::{Mark, is_vulnerability_id};

@@ -176,13 +176,13 @@ fn blocking(
             entry.commits.push(evidence.commit.id);
         }
     }
-    Severity::ALL
-        .into_iter()
-        .map(Rating::Known)
-        .chain([Rating::Unknown])
-        .filter(|rating| blocks(scan, *rating))
-        .map(|rating| current.report.unlisted.of(rating))
-        .sum()
+    blocking_ratings(scan).map(|rating| current.report.unlisted.of(rating)).sum()
+}
+
+/// Returns the ratings of findings that keep a commit from landing.
+pub(crate) fn blocking_ratings(scan: &config::Scan) -> impl Iterator<Item = Rating> {
+    let ratings = Severity::ALL.into_iter().map(Rating::Known).chain([Rating::Unknown]);
+    ratings.filter(|rating| blocks(scan, *rating))
 }
 
 /// Says whether a finding of that rating keeps a commit from landing.

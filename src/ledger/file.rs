@@ -7,6 +7,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -78,8 +79,14 @@ impl Ledger {
 
     fn append_all(&self, now: Timestamp, events: Vec<Event>) -> Result<Head> {
         let step = || format!("recording in {}", self.directory.display());
-        std::fs::create_dir_all(&self.directory).during(ErrorKind::Environment, step)?;
-        let lock = self.open_lock().during(ErrorKind::Environment, step)?;
+        let lock = match self.open_lock() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(&self.directory).during(ErrorKind::Environment, step)?;
+                self.open_lock()
+            }
+            opened => opened,
+        };
+        let lock = lock.during(ErrorKind::Environment, step)?;
         lock.lock().during(ErrorKind::Environment, step)?;
         // The lock is let go when `lock` is closed.
         self.append_locked(now, events).map_err(|error| error.while_(step()))
@@ -95,17 +102,16 @@ impl Ledger {
             let what = format!("{step} {}", path.display());
             move || what
         };
-        let is_new = !path.exists();
-        let mut file = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .append(true)
-            .open(&path)
-            .during(ErrorKind::Environment, io("opening"))?;
-        if is_new {
-            self.sync_directory()?;
-        }
-        let tail = read_tail(&mut file).during(ErrorKind::Environment, io("reading"))?;
+        let open = |create| OpenOptions::new().create(create).read(true).append(true).open(&path);
+        let mut file = match open(false) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let file = open(true).during(ErrorKind::Environment, io("opening"))?;
+                self.sync_directory()?;
+                file
+            }
+            opened => opened.during(ErrorKind::Environment, io("opening"))?,
+        };
+        let tail = read_tail(&file).during(ErrorKind::Environment, io("reading"))?;
         let last = match &tail.line {
             Some(line) => Some(line.clone()),
             None => self.last_rotated_line()?,
@@ -178,8 +184,8 @@ impl Ledger {
     fn last_rotated_line(&self) -> Result<Option<Vec<u8>>> {
         let Some(path) = self.rotated()?.pop() else { return Ok(None) };
         let step = || format!("reading {}", path.display());
-        let mut file = File::open(&path).during(ErrorKind::Environment, step)?;
-        Ok(read_tail(&mut file).during(ErrorKind::Environment, step)?.line)
+        let file = File::open(&path).during(ErrorKind::Environment, step)?;
+        Ok(read_tail(&file).during(ErrorKind::Environment, step)?.line)
     }
 
     /// Returns the files that were rotated, in their order.
@@ -247,8 +253,7 @@ impl Ledger {
                 continue;
             }
             if first == start.first && start.offset > 0 {
-                let last =
-                    line_before(&mut file, start.offset).during(ErrorKind::Environment, step)?;
+                let last = line_before(&file, start.offset).during(ErrorKind::Environment, step)?;
                 if super::LineDigest::of(&last) != start.head.digest {
                     return Err(broken(
                         &path,
@@ -309,8 +314,7 @@ impl Ledger {
             let mut file = File::open(&path).during(ErrorKind::Environment, step)?;
             if first_number(&mut file).during(ErrorKind::Environment, step)? == Some(position.first)
             {
-                return line_before(&mut file, position.offset)
-                    .during(ErrorKind::Environment, step);
+                return line_before(&file, position.offset).during(ErrorKind::Environment, step);
             }
         }
         Err(Error::new(ErrorKind::Environment, "a file of the ledger is gone"))
@@ -330,15 +334,14 @@ impl Ledger {
         let mut left = most;
         for path in self.files()?.iter().rev() {
             let step = || format!("reading {}", path.display());
-            let mut file = File::open(path).during(ErrorKind::Environment, step)?;
-            let mut end = read_tail(&mut file).during(ErrorKind::Environment, step)?.end;
-            while end > 0 {
-                if left == 0 {
-                    return Ok(());
-                }
+            let file = File::open(path).during(ErrorKind::Environment, step)?;
+            let end = file.metadata().during(ErrorKind::Environment, step)?.len();
+            let mut lines = Backwards::new(&file, end);
+            // What a hook that died has left behind the last line.
+            drop(lines.next().during(ErrorKind::Environment, step)?);
+            while left > 0 {
+                let Some(line) = lines.next().during(ErrorKind::Environment, step)? else { break };
                 left -= 1;
-                let line = line_before(&mut file, end).during(ErrorKind::Environment, step)?;
-                end -= line.len() as u64 + 1;
                 if interesting(&line) && enough(&record(&line)?) {
                     return Ok(());
                 }
@@ -416,44 +419,66 @@ fn first_number(file: &mut File) -> std::io::Result<Option<u64>> {
 }
 
 /// Reads the end of a file: its last whole line, and what a crash left behind it.
-fn read_tail(file: &mut File) -> std::io::Result<Tail> {
-    let len = file.seek(SeekFrom::End(0))?;
-    let mut torn = bytes_before(file, len, |bytes| bytes.iter().rposition(|b| *b == b'\n'))?;
+fn read_tail(file: &File) -> std::io::Result<Tail> {
+    let len = file.metadata()?.len();
+    let mut lines = Backwards::new(file, len);
+    let mut torn = lines.next()?.unwrap_or_default();
     let end = len - torn.len() as u64;
     if torn.len() > LINE_BYTES {
         torn.truncate(LINE_BYTES / 2);
     }
-    let line = if end > 0 { Some(line_before(file, end)?) } else { None };
-    Ok(Tail { line, end, torn })
+    Ok(Tail { line: lines.next()?, end, torn })
 }
 
 /// Reads the line that ends, newline included, at `end`.
-fn line_before(file: &mut File, end: u64) -> std::io::Result<Vec<u8>> {
-    bytes_before(file, end.saturating_sub(1), |bytes| bytes.iter().rposition(|b| *b == b'\n'))
+fn line_before(file: &File, end: u64) -> std::io::Result<Vec<u8>> {
+    Ok(Backwards::new(file, end.saturating_sub(1)).next()?.unwrap_or_default())
 }
 
-/// Reads backwards from `end` to just behind the last newline before it.
-fn bytes_before(
-    file: &mut File,
-    end: u64,
-    newline: impl Fn(&[u8]) -> Option<usize>,
-) -> std::io::Result<Vec<u8>> {
-    let mut pieces: Vec<Vec<u8>> = Vec::new();
-    let mut start = end;
-    while start > 0 {
-        let step = start.min(STEP_BYTES as u64);
-        start -= step;
-        file.seek(SeekFrom::Start(start))?;
-        let mut piece = Vec::new();
-        file.take(step).read_to_end(&mut piece)?;
-        if let Some(at) = newline(&piece) {
-            pieces.push(piece.split_off(at + 1));
-            break;
-        }
-        pieces.push(piece);
+/// The lines of a file from a place backwards; what has been read is not read again.
+struct Backwards<'f> {
+    file: &'f File,
+    /// Where `rest` begins in the file.
+    start: u64,
+    /// What has been read and not been handed out.
+    rest: Vec<u8>,
+    is_over: bool,
+}
+
+impl<'f> Backwards<'f> {
+    fn new(file: &'f File, end: u64) -> Self {
+        Self { file, start: end, rest: Vec::new(), is_over: false }
     }
-    pieces.reverse();
-    Ok(pieces.concat())
+
+    /// Returns what stands before what was returned last, or before the end, back to a newline:
+    /// at the end of a file that is what is behind its last whole line.
+    fn next(&mut self) -> std::io::Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(at) = memchr::memrchr(b'\n', &self.rest) {
+                let line = self.rest.split_off(at + 1);
+                self.rest.pop();
+                return Ok(Some(line));
+            }
+            if self.start == 0 {
+                let is_first = !std::mem::replace(&mut self.is_over, true);
+                return Ok(is_first.then(|| std::mem::take(&mut self.rest)));
+            }
+            self.read_more()?;
+        }
+    }
+
+    fn read_more(&mut self) -> std::io::Result<()> {
+        // Doubled each time, so that a long line is not moved once for each step.
+        let step = self.start.min(self.rest.len().max(STEP_BYTES) as u64);
+        self.start -= step;
+        let step = usize::try_from(step).map_err(std::io::Error::other)?;
+        let mut piece = vec![0; step + self.rest.len()];
+        let (read, rest) = piece.split_at_mut(step);
+        self.file.read_exact_at(read, self.start)?;
+        rest.copy_from_slice(&self.rest);
+        self.rest = piece;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -508,6 +533,31 @@ mod tests {
             )
             .expect("read");
         assert_eq!(newest, [19, 18, 17, 16, 15, 14, 13]);
+    }
+
+    #[test]
+    fn lines_are_read_backwards_whatever_their_length() {
+        let long = "x".repeat(3 * STEP_BYTES);
+        for text in [
+            String::new(),
+            "torn".into(),
+            "\n".into(),
+            "a\n".into(),
+            "a\nb\ntorn".into(),
+            format!("a\n{long}\n\n{long}b\n"),
+            format!("{long}\n{}\n", "y".repeat(STEP_BYTES - 1)),
+            long.clone(),
+            "line\n".repeat(STEP_BYTES),
+        ] {
+            let mut file = tempfile::tempfile().expect("a file");
+            file.write_all(text.as_bytes()).expect("written");
+            let mut lines = Backwards::new(&file, text.len() as u64);
+            for expected in text.rsplit('\n') {
+                let line = lines.next().expect("read").expect("a line");
+                assert!(line == expected.as_bytes(), "{expected:.20}");
+            }
+            assert_eq!(lines.next().expect("read"), None);
+        }
     }
 
     #[test]

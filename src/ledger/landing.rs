@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memmem::Finder;
+
 use super::file::Ledger;
 use super::record::{Answer, Event, Judged, Landed, Record, Update};
 use crate::error::Result;
 use crate::receive::{Name, Push};
+
+/// A line is searched for at most so many ids before it is parsed.
+const SEARCHED: usize = 16;
 
 /// Finds, for a push that git has carried out, the verdicts that accepted it and did not land before.
 ///
@@ -21,10 +26,11 @@ pub fn of(push: &Push, ledger: &Ledger, most: usize) -> Result<Vec<Landed>> {
     }
     let ids: Vec<String> =
         search.moved.iter().filter_map(|u| u.new.clone().or(u.old.clone())).collect();
-    // A push of unprotected branches finds nothing here, so lines are searched before they are parsed.
-    let names_one = |line: &[u8]| {
-        std::str::from_utf8(line).is_ok_and(|line| ids.iter().any(|id| line.contains(id)))
-    };
+    let finders: Vec<Finder<'_>> = ids.iter().map(Finder::new).collect();
+    // A push of unprotected branches finds nothing here, so lines are searched before they are
+    // parsed, unless there is so much to search for that parsing takes less time.
+    let names_one =
+        |line: &[u8]| finders.len() > SEARCHED || finders.iter().any(|id| id.find(line).is_some());
     ledger.latest(most, names_one, |record| search.look_at(record))?;
     search.found.reverse();
     Ok(search.found)

@@ -15,9 +15,9 @@ use crate::evidence::change::Place;
 use crate::evidence::dsse::{Envelope, Statement, Subject};
 use crate::evidence::format;
 use crate::evidence::predicate::{Predicate, ReportSource, Sha256};
-use crate::evidence::report::Report;
+use crate::evidence::report::{Listed, Report};
 use crate::evidence::severity::{LevelSeverities, SeverityOverrides};
-use crate::gate::scan::blocks;
+use crate::gate::scan::{blocking_ratings, blocks};
 use crate::id::BlobId;
 use crate::limits::Limits;
 use crate::repo::commit::Commit;
@@ -43,13 +43,16 @@ pub(super) struct Reader<'s> {
     limits: &'s Limits,
     deadline: &'s Deadline,
     overrides: SeverityOverrides,
+    /// The findings that are read in full: those that could block.
+    listed: Listed,
 }
 
 impl<'s> Reader<'s> {
     pub(super) fn new(scene: &Scene<'s, '_>) -> Self {
         let judges = Judges::of(scene);
         let overrides = overrides(scene);
-        Self { judges, limits: scene.limits, deadline: scene.deadline, overrides }
+        let listed = Listed::down_to(blocking_ratings(&scene.policy.config().scan));
+        Self { judges, limits: scene.limits, deadline: scene.deadline, overrides, listed }
     }
 
     /// Takes a note apart.
@@ -136,10 +139,11 @@ impl<'s> Reader<'s> {
         Line { asks, ..line(statement.subjects, Some(kind), Some(form), state) }
     }
 
-    /// Reads a report and lets go of the findings that cannot block: of thousands of commits they
-    /// would take as much memory as the reports themselves. The counts have them all.
+    /// Reads a report without the findings that cannot block: they take most of the time, and of
+    /// thousands of commits they would take as much memory as the reports themselves. The counts
+    /// have them all.
     fn report(&self, bytes: &[u8]) -> Result<Arc<Report>, String> {
-        let read = format::read(bytes, self.limits, &self.overrides);
+        let read = format::read_listing(bytes, self.limits, &self.overrides, self.listed);
         let mut report = read.map_err(|error| error.to_string())?;
         let scan = &self.judges.policy.config().scan;
         report.findings.retain(|finding| blocks(scan, finding.rating));

@@ -31,7 +31,7 @@ pub struct EvidenceReader<'a, 's, 't> {
     scene: &'a Scene<'s, 't>,
     evidence: Notes,
     reports: Notes,
-    threads: usize,
+    threads: Option<usize>,
 }
 
 /// What became of a note: its lines, or why they cannot be had.
@@ -48,14 +48,14 @@ impl<'a, 's, 't> EvidenceReader<'a, 's, 't> {
             scene,
             evidence: open(NotesRef::Evidence)?,
             reports: open(NotesRef::Reports)?,
-            threads: parallel::threads(),
+            threads: None,
         })
     }
 
     /// Sets the number of threads, which changes nothing but the time that it takes.
     #[must_use]
     pub fn on_threads(self, threads: usize) -> Self {
-        Self { threads, ..self }
+        Self { threads: Some(threads), ..self }
     }
 
     /// Returns the evidence on each commit and on its tree, in the order of the commits.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::error::{Fault, ReadError};
 use super::json::{Document, Object, Raw, Text};
-use super::{Format, excerpt, read_as};
+use super::{Format, excerpt, read_document};
 use crate::evidence::report::Report;
 use crate::evidence::severity::SeverityOverrides;
 use crate::limits::Limits;
@@ -122,8 +122,8 @@ pub(super) fn read_statement(
         );
         return Err(document.error(Fault::UnsupportedVersion { found, known }));
     };
-    let inner = document.within(statement.predicate, format);
-    let mut report = read_as(format, inner.text(), limits, overrides)?;
+    let inner = Document::new(statement.predicate.get(), format).listing(document.listed());
+    let mut report = read_document(inner, limits, overrides)?;
     // The version is the predicate's: that of Statements has just been checked.
     report.format = document.format();
     report.predicate = Some(format);
@@ -186,7 +186,7 @@ fn read_envelope<'a>(
     let of_envelope = |error: ReadError| error.of(document.format());
     let text = super::input::decode(&bytes, limits.report_bytes).map_err(of_envelope)?;
     super::json::check_nesting(&text, limits.nesting).map_err(of_envelope)?;
-    let statement = Document::new(&text, Format::InTotoStatement);
+    let statement = Document::new(&text, Format::InTotoStatement).listing(document.listed());
     let mut report = read_statement(statement, limits, overrides)?;
     report.format = document.format();
     Ok(report)

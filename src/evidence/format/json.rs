@@ -21,6 +21,7 @@ use serde_json::value::RawValue;
 use super::Format;
 use super::error::{Fault, Place, ReadError};
 use super::excerpt;
+use super::tally::Listed;
 
 /// A value that is read later, as it stands in the text.
 pub(super) type Raw<'a> = &'a RawValue;
@@ -32,17 +33,28 @@ pub(super) struct Document<'a> {
     whole: &'a str,
     text: &'a str,
     format: Format,
+    listed: Listed,
 }
 
 impl<'a> Document<'a> {
     /// Returns the document that `text` is.
     pub(super) fn new(text: &'a str, format: Format) -> Self {
-        Self { whole: text, text, format }
+        Self { whole: text, text, format, listed: Listed::ALL }
+    }
+
+    /// Sets which of its findings are listed.
+    pub(super) fn listing(self, listed: Listed) -> Self {
+        Self { listed, ..self }
+    }
+
+    /// Returns which of its findings are listed.
+    pub(super) fn listed(self) -> Listed {
+        self.listed
     }
 
     /// Returns a part of this document as a document of another format.
     pub(super) fn within(self, raw: Raw<'a>, format: Format) -> Self {
-        Self { whole: self.whole, text: raw.get(), format }
+        Self { text: raw.get(), format, ..self }
     }
 
     /// Returns the format.

@@ -6,6 +6,8 @@
 //! attributes can only make it worse: what `failures` and `errors` admit beyond
 //! the cases and reruns below the same element is counted as hidden failures.
 
+use std::borrow::Cow;
+
 use super::Format;
 use super::error::{Fault, ReadError};
 use super::excerpt;
@@ -22,13 +24,13 @@ const LINTERS: [(&str, &str); 3] =
     [("name", "gitleaks"), ("name", "semgrep results"), ("package", "org.eslint")];
 
 /// An open element.
-enum Open {
+enum Open<'a> {
     /// `testsuites` or `testsuite`.
     Suite(Suite),
     /// `testcase`.
-    Case(Case),
+    Case(Case<'a>),
     /// Any other, whose content is not looked at.
-    Other(String),
+    Other(&'a str),
 }
 
 /// What a suite's attributes state, and what was seen below it.
@@ -47,8 +49,9 @@ struct Suite {
 }
 
 #[derive(Default)]
-struct Case {
-    name: String,
+struct Case<'a> {
+    /// The class and the name, of which a name to show is made only if the test failed.
+    names: [Cow<'a, str>; 2],
     error: bool,
     failure: bool,
     skipped: bool,
@@ -77,18 +80,18 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
 
 struct Reading<'a> {
     events: Events<'a>,
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     tests: TestCounts,
     report: Report,
     limit: usize,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
     fn read(&mut self) -> Result<(), ReadError> {
         while let Some(event) = self.events.next()? {
             match event {
                 Event::Open(element) => {
-                    let open = self.open(&element)?;
+                    let open = self.open(element)?;
                     self.open.push(open);
                 }
                 Event::Close => match self.open.pop() {
@@ -101,7 +104,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn open(&mut self, element: &Element<'_>) -> Result<Open, ReadError> {
+    fn open(&mut self, element: Element<'a>) -> Result<Open<'a>, ReadError> {
         let name = element.local_name();
         let judged =
             matches!(name, "testsuites" | "testsuite" | "testcase") || RESULTS.contains(&name);
@@ -116,12 +119,12 @@ impl Reading<'_> {
         };
         match (self.open.last_mut(), name) {
             (None | Some(Open::Suite(_)), "testsuites" | "testsuite") => {
-                self.open_suite(element).map(Open::Suite)
+                self.open_suite(&element).map(Open::Suite)
             }
             (Some(Open::Suite(_)), "testcase") => Ok(Open::Case(Case::new(element))),
             (Some(Open::Case(case)), _) if RESULTS.contains(&name) => {
                 case.add(name);
-                Ok(Open::Other(name.into()))
+                Ok(Open::Other(name))
             }
             // A failure outside any test: something around the tests broke.
             (Some(Open::Suite(suite)), "error" | "failure") => {
@@ -129,7 +132,7 @@ impl Reading<'_> {
                 self.tests.errored += 1;
                 let failing = &mut self.report.failing_tests;
                 push_name(failing, format!("{} ({name} of the suite)", suite.name));
-                Ok(Open::Other(name.into()))
+                Ok(Open::Other(name))
             }
             (None, _) => Err(self.events.error(unexpected(None))),
             (Some(Open::Suite(_)), _) if judged => {
@@ -142,7 +145,7 @@ impl Reading<'_> {
                 let fault = unexpected(Some(inside));
                 Err(self.events.error(fault))
             }
-            (Some(_), _) => Ok(Open::Other(excerpt::prose(name))),
+            (Some(_), _) => Ok(Open::Other(name)),
         }
     }
 
@@ -158,7 +161,8 @@ impl Reading<'_> {
             self.report.caveats.push(Caveat::LinterReport { suite: (*suite).into() });
         }
         let is_collection = element.name == "testsuites";
-        let in_collection = |open: &Open| matches!(open, Open::Suite(suite) if suite.is_collection);
+        let in_collection =
+            |open: &Open<'_>| matches!(open, Open::Suite(suite) if suite.is_collection);
         if !is_collection && self.open.iter().all(in_collection) {
             push_name(&mut self.report.suites, excerpt::name(name));
         }
@@ -220,7 +224,7 @@ impl Reading<'_> {
         }
     }
 
-    fn close_case(&mut self, case: &Case) -> Result<(), ReadError> {
+    fn close_case(&mut self, case: &Case<'_>) -> Result<(), ReadError> {
         let tests = &mut self.tests;
         let failed = case.error || case.failure;
         if case.error {
@@ -234,7 +238,8 @@ impl Reading<'_> {
             tests.flaky += u64::from(case.flaky);
         }
         if failed {
-            push_name(&mut self.report.failing_tests, case.name.clone());
+            let [class, name] = &case.names;
+            push_name(&mut self.report.failing_tests, excerpt::prose_of([class, name]));
         }
         if let Some(Open::Suite(suite)) = self.open.last_mut() {
             let shown = case.reruns.saturating_add(u64::from(failed));
@@ -247,13 +252,13 @@ impl Reading<'_> {
     }
 }
 
-impl Case {
-    fn new(element: &Element<'_>) -> Self {
+impl<'a> Case<'a> {
+    fn new(mut element: Element<'a>) -> Self {
+        let names = ["classname", "name"].map(|name| element.take(name));
         let attribute = |name| element.attribute(name).unwrap_or_default();
-        let name = excerpt::prose_of([attribute("classname"), attribute("name")]);
         let (status, result) = (attribute("status"), attribute("result"));
         Self {
-            name,
+            names,
             // Not seen without an element that says so, but it would be no pass.
             failure: [status, result]
                 .iter()

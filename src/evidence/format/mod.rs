@@ -54,6 +54,7 @@ mod vulns;
 mod xml;
 
 pub use error::{Fault, Place, ReadError};
+pub use tally::Listed;
 
 use json::Document;
 
@@ -74,9 +75,23 @@ pub fn read(
     limits: &Limits,
     overrides: &SeverityOverrides,
 ) -> Result<Report, ReadError> {
+    read_listing(bytes, limits, overrides, Listed::ALL)
+}
+
+/// As [`read`], but lists only the findings that the caller asks for; the others are counted,
+/// among [`Report::unlisted`], and what they say of their places is not read.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_listing(
+    bytes: &[u8],
+    limits: &Limits,
+    overrides: &SeverityOverrides,
+    listed: Listed,
+) -> Result<Report, ReadError> {
     let text = input::decode(bytes, limits.report_bytes)?;
     let format = recognise::recognise(&text, limits)?;
-    read_as(format, &text, limits, overrides)
+    read_document(Document::new(&text, format).listing(listed), limits, overrides)
 }
 
 /// Reads a text as a report of a format that is known from elsewhere, such as the type of
@@ -90,8 +105,15 @@ pub fn read_as(
     limits: &Limits,
     overrides: &SeverityOverrides,
 ) -> Result<Report, ReadError> {
-    let document = Document::new(text, format);
-    match format {
+    read_document(Document::new(text, format), limits, overrides)
+}
+
+fn read_document(
+    document: Document<'_>,
+    limits: &Limits,
+    overrides: &SeverityOverrides,
+) -> Result<Report, ReadError> {
+    match document.format() {
         Format::Sarif => sarif::read(document, limits, overrides),
         Format::BanditJson => bandit::read(document, limits),
         Format::SemgrepJson => semgrep::read(document, limits, overrides),

@@ -8,6 +8,27 @@ use crate::evidence::report::{Finding, KEPT_FINDINGS, Report};
 use crate::evidence::severity::{Rating, Severity};
 use crate::limits::Limits;
 
+/// Which findings of a report are listed one by one; all of them are counted.
+///
+/// Most findings of most reports cannot block. To read where such a one is, what it says and
+/// by what it is known again takes longer than all else, and nobody would look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Findings whose rank is below this one.
+    below: u8,
+}
+
+impl Listed {
+    /// All findings, up to [`KEPT_FINDINGS`].
+    pub const ALL: Self = Self { below: u8::MAX };
+
+    /// Those that are as bad as one of these ratings, or worse.
+    #[must_use]
+    pub fn down_to(ratings: impl IntoIterator<Item = Rating>) -> Self {
+        Self { below: ratings.into_iter().map(|rating| rank(rating) + 1).max().unwrap_or(0) }
+    }
+}
+
 /// The findings of one report while it is read.
 ///
 /// Its size does not depend on how many findings there are.
@@ -58,6 +79,10 @@ impl<'a> Tally<'a> {
         *counts.of_mut(rating) += 1;
         let key = (rank(rating), self.seen);
         self.seen += 1;
+        if key.0 >= self.document.listed().below {
+            *report.unlisted.of_mut(rating) += 1;
+            return Ok(());
+        }
         if self.kept.len() >= KEPT_FINDINGS {
             match self.kept.last_entry() {
                 Some(last) if *last.key() > key => {
@@ -120,6 +145,35 @@ mod tests {
         assert_eq!((rules.len(), rules[KEPT_FINDINGS - 1]), (KEPT_FINDINGS, "low997"));
         assert_eq!((report.open.low, report.open.total()), (1_001, 1_003));
         assert_eq!((report.unlisted.low, report.unlisted.total()), (3, 3));
+    }
+
+    #[test]
+    fn what_is_milder_than_what_is_listed_is_counted_and_not_made() {
+        let severities = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
+        let ratings = severities.map(Rating::Known).into_iter().chain([Rating::Unknown]);
+        let ratings: Vec<Rating> = ratings.collect();
+        for (down_to, listed) in [
+            (vec![], 0),
+            (vec![Rating::Known(Severity::Critical)], 1),
+            (vec![Rating::Known(Severity::Critical), Rating::Known(Severity::High)], 2),
+            (vec![Rating::Unknown, Rating::Known(Severity::High)], 3),
+            (vec![Rating::Known(Severity::Medium)], 4),
+        ] {
+            let document = Document::new("", Format::Sarif).listing(Listed::down_to(down_to));
+            let mut tally = Tally::new(document, &Limits::default());
+            let mut report = Report::new(Format::Sarif, "");
+            let mut made = 0;
+            for rating in &ratings {
+                let finding = || {
+                    made += 1;
+                    Ok(Finding::new(Class::Code, *rating, "r", "").identified_by(Mark::Line))
+                };
+                tally.add(&mut report, *rating, false, finding).expect("counted");
+            }
+            assert_eq!((made, tally.into_findings().len()), (listed, listed));
+            assert_eq!(report.open.total(), 5);
+            assert_eq!(report.unlisted.total(), 5 - listed as u64);
+        }
     }
 
     #[test]

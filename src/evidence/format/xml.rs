@@ -52,14 +52,20 @@ pub(super) struct Element<'a> {
     attributes: Vec<(&'a str, Cow<'a, str>)>,
 }
 
-impl Element<'_> {
+impl<'a> Element<'a> {
     /// Returns the value of an attribute.
     pub(super) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(key, _)| *key == name).map(|(_, value)| &**value)
     }
 
+    /// Takes the value of an attribute out of the element; it is empty if there is none.
+    pub(super) fn take(&mut self, name: &str) -> Cow<'a, str> {
+        let attribute = self.attributes.iter_mut().find(|(key, _)| *key == name);
+        attribute.map(|(_, value)| std::mem::take(value)).unwrap_or_default()
+    }
+
     /// Returns the name without its prefix.
-    pub(super) fn local_name(&self) -> &str {
+    pub(super) fn local_name(&self) -> &'a str {
         self.name.rsplit_once(':').map_or(self.name, |(_, local)| local)
     }
 
