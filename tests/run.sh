@@ -30,7 +30,7 @@ die() {
 
 packages=
 missing=
-for tool in git:git ssh-keygen:openssh-client gpg:gnupg python3:python3 shellcheck:shellcheck cc:gcc; do
+for tool in git:git ssh-keygen:openssh-client gpg:gnupg python3:python3 shellcheck:shellcheck cc:gcc openssl:openssl chromium:chromium; do
     if ! command -v "${tool%%:*}" >/dev/null 2>&1; then
         missing="$missing ${tool%%:*}"
         packages="$packages ${tool#*:}"

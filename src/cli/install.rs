@@ -35,12 +35,24 @@ pub fn install(args: &Install, out: &mut Output) -> Result<()> {
         for hook in [args.hook, Hook::PostReceive] {
             write_hook(&layout, hook, &program, out).map_err(|error| error.while_(step()))?;
         }
+        summary_key(&layout, out).map_err(|error| error.while_(step()))?;
         match &root {
             Some(root) => trust_root::write(&layout, root, out),
             None => trust_root::advise(&layout, path, out),
         }
         .map_err(|error| error.while_(step()))?;
     }
+    Ok(())
+}
+
+/// Makes the key that signs verification summaries, and says how to make it known.
+fn summary_key(layout: &Layout, out: &mut Output) -> Result<()> {
+    let Some(made) = crate::summary::key::make(layout)? else { return Ok(()) };
+    out.line(&format!("made a key that signs verification summaries: {}", made.path.display()));
+    out.line("so that clones can verify them, commit its public half to meta/keyring/server.pem:");
+    made.public.lines().for_each(|line| out.line(line));
+    out.line("and list it under \"Automation\" in meta/STRUCTURE.md:");
+    out.line(&format!("| Server | refgate@localhost | `{}` | summaries |", made.fingerprint));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 pub mod approve;
 pub mod args;
 pub mod attach;
+pub mod audit;
 pub mod check;
 pub mod evidence;
 pub mod explain;
@@ -84,6 +85,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Explain(args) => done(explain::explain(args, out)),
         Command::Policy(args) => policy::run(dir, args, out),
         Command::Ledger(args) => ledger::run(dir, args, out),
+        Command::Audit(args) => audit::run(dir, args, out),
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
         Command::Hook { args } => Ok(hook::run(args)),

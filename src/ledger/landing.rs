@@ -7,6 +7,15 @@ use super::record::{Answer, Event, Judged, Landed, Record, Update};
 use crate::error::Result;
 use crate::receive::{Name, Push};
 
+/// A verdict whose refs have moved.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What is to be recorded.
+    pub landed: Landed,
+    /// The record of the verdict.
+    pub judged: Judged,
+}
+
 /// Finds, for a push that git has carried out, the verdicts that accepted it and did not land before.
 ///
 /// Looks back through at most `most` records. Ref updates that nobody judged, such as those of
@@ -14,7 +23,7 @@ use crate::receive::{Name, Push};
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn of(push: &Push, ledger: &Ledger, most: usize) -> Result<Vec<Landed>> {
+pub fn of(push: &Push, ledger: &Ledger, most: usize) -> Result<Vec<Found>> {
     let mut search = Search::new(push);
     if search.moved.is_empty() {
         return Ok(Vec::new());
@@ -35,7 +44,7 @@ struct Search {
     moved: Vec<Update>,
     /// Verdicts that are known to have landed.
     landed: BTreeSet<u64>,
-    found: Vec<Landed>,
+    found: Vec<Found>,
 }
 
 impl Search {
@@ -63,7 +72,7 @@ impl Search {
             {
                 self.take(record.number, judged);
             }
-            Event::Judged(_) | Event::Recovered { .. } => {}
+            Event::Judged(_) | Event::Unsummarised(_) | Event::Recovered { .. } => {}
         }
         self.moved.is_empty()
     }
@@ -75,12 +84,13 @@ impl Search {
             return;
         }
         let all = |updates: &[&Update]| updates.iter().copied().cloned().collect();
-        self.found.push(Landed {
+        let landed = Landed {
             id: judged.id.clone().unwrap_or_default(),
             judged: number,
             refs: all(&here),
             absent: all(&absent),
-        });
+        };
+        self.found.push(Found { landed, judged: judged.clone() });
         self.moved.retain(|update| !judged.updates.contains(update));
     }
 }

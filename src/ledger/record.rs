@@ -37,6 +37,8 @@ pub enum Event {
     Judged(Judged),
     /// A push that was accepted has moved its refs.
     Landed(Landed),
+    /// No verification summary could be written of refs that have moved.
+    Unsummarised(Unsummarised),
     /// A line that a crash or a full disk had cut short was put aside; the push it
     /// was about had not been accepted.
     Recovered {
@@ -111,4 +113,16 @@ pub struct Landed {
     pub refs: Vec<Update>,
     /// Ref updates that were accepted in the same push and were not carried out.
     pub absent: Vec<Update>,
+}
+
+/// Refs have moved, and there is no verification summary of that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Unsummarised {
+    /// The position of the record of the verdict.
+    pub judged: u64,
+    /// The refs.
+    pub refs: Vec<String>,
+    /// Why.
+    pub why: String,
 }

@@ -186,12 +186,22 @@ pub fn absent(id: &str, refs: &[Foreign]) -> String {
 /// Warns that a push has landed and that this could not be recorded.
 #[must_use]
 pub fn unrecorded(error: &Error) -> String {
+    landed_but("the push has landed, but refgate could not record that", error)
+}
+
+/// Warns that a push has landed and that there is no verification summary of it.
+#[must_use]
+pub fn unsummarised(error: &Error) -> String {
+    landed_but("the push has landed, but without a verification summary", error)
+}
+
+fn landed_but(title: &str, error: &Error) -> String {
     let mut seen: Vec<String> = Vec::new();
     seen.extend(error.chain().iter().flat_map(|step| super::text::wrap(&plain(step), 62)));
     let block = Block {
         level: Level::Warning,
         code: None,
-        title: "the push has landed, but refgate could not record that".into(),
+        title: title.into(),
         place: String::new(),
         seen,
         labels: vec![("note", "nothing in your push causes this".into())],

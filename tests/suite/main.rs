@@ -13,6 +13,7 @@
 )]
 
 mod attach;
+mod audit;
 mod client_approve;
 mod client_check;
 mod client_land;
@@ -39,6 +40,7 @@ mod signature_openpgp;
 mod signature_ssh;
 mod signature_tools;
 mod store;
+mod summaries;
 mod support;
 mod testrepos;
 mod threats_evidence;

@@ -235,7 +235,7 @@ fn t28_t151_the_policy_moves_while_a_push_is_judged() {
     said.refused(&["trust-anchor-moved"]);
 }
 
-fn document() -> String {
+pub fn document() -> String {
     let template = include_str!("../../templates/document-template.md");
     let text = template.replace("- [ ]", "- [x]").replace("[version]", "v1.0.0");
     // Every placeholder is filled in.
