@@ -17,10 +17,13 @@
 //! | [`violation`], [`verdict`] | Every way to fail, and the one place that accepts. |
 //! | [`report`] | The verdict for people and machines. |
 //! | [`ledger`] | Records every judgement in a chain of lines. |
+//! | [`summary`] | Signed summaries of what landed, for everybody who has a clone. |
+//! | [`audit`] | Draws releases, judges them again, and reports. |
 //! | [`client`] | What the client commands share. |
 //!
 //! `docs/architecture.md` tells the same at length.
 
+pub mod audit;
 pub mod certificate;
 pub mod cli;
 pub mod client;
@@ -48,5 +51,6 @@ pub mod report;
 pub mod settings;
 pub mod signature;
 pub mod snapshot;
+pub mod summary;
 pub mod verdict;
 pub mod violation;

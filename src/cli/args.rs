@@ -64,6 +64,9 @@ pub enum Command {
     /// Look at the record of all judgements
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Audit releases and the record of judgements
+    #[command(subcommand)]
+    Audit(super::audit::args::Audit),
     /// Put refgate into the hooks of repositories on a server
     Install(Install),
     /// Take refgate out of the hooks of repositories

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::Run;
 use crate::host::{Host, Pusher};
 use crate::judge::{Circumstances, Repository, TagsAre, judge};
+use crate::ledger::record::Unsummarised;
 use crate::ledger::{Event, Judged, Ledger, landing};
 use crate::receive::{Name, Push};
 use crate::repo::layout::{Layout, read_bounded};
@@ -26,6 +27,7 @@ use crate::repo::view::View;
 use crate::report::remote;
 use crate::report::text::Foreign;
 use crate::settings::{LedgerSettings, Settings, SettingsFile};
+use crate::summary::issue;
 use crate::verdict::{Accepted, Verdict};
 
 /// The settings for all repositories of a server.
@@ -364,14 +366,37 @@ fn record_landing(
     chained(layout, hooks, "post-receive", &[], Some(input))?;
     let ledger = ledger(layout, settings);
     let mut warnings = Vec::new();
-    for landed in landing::of(&push, &ledger, LOOK_BACK)? {
+    let found = landing::of(&push, &ledger, LOOK_BACK)?;
+    for landing::Found { landed, .. } in &found {
         if !landed.absent.is_empty() {
             let absent: Vec<_> = landed.absent.iter().map(|u| Foreign::from(&u.r#ref)).collect();
             warnings.push(remote::absent(&landed.id, &absent));
         }
-        ledger.append(crate::clock::now(), Event::Landed(landed))?;
+        ledger.append(crate::clock::now(), Event::Landed(landed.clone()))?;
     }
+    warnings.extend(summarise(layout, settings, &ledger, &found)?);
     Ok(warnings)
+}
+
+/// Writes the verification summaries of what landed; where that fails, it is recorded and said.
+fn summarise(
+    layout: &Layout,
+    settings: &Settings,
+    ledger: &Ledger,
+    found: &[landing::Found],
+) -> Result<Option<String>> {
+    let now = crate::clock::now();
+    let Err(error) = issue::issue(layout, settings, found, now) else { return Ok(None) };
+    log::error!("no verification summary: {error}");
+    for landing::Found { landed, judged } in found {
+        let refs = issue::summarised(landed, judged).map(|update| update.r#ref.clone()).collect();
+        let why = error.to_string();
+        let missing = Unsummarised { judged: landed.judged, refs, why };
+        if !missing.refs.is_empty() {
+            ledger.append(now, Event::Unsummarised(missing))?;
+        }
+    }
+    Ok(Some(remote::unsummarised(&error)))
 }
 
 /// Reads the settings of the server and of the repository.

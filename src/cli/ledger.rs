@@ -272,6 +272,7 @@ fn export(
         let is_wanted = match &followed.record.event {
             Event::Judged(_) => wanted.contains(&followed.record.number),
             Event::Landed(landed) => wanted.contains(&landed.judged),
+            Event::Unsummarised(missing) => wanted.contains(&missing.judged),
             Event::Moved(_) | Event::Recovered { .. } => false,
         };
         if is_wanted {

@@ -3,6 +3,7 @@
 pub mod approve;
 pub mod args;
 pub mod attach;
+pub mod audit;
 pub mod check;
 pub mod doctor;
 pub mod evidence;
@@ -93,6 +94,7 @@ fn command(cli: &Cli, out: &mut Output) -> Result<ExitCode> {
         Command::Explain(args) => done(explain::explain(args, out)),
         Command::Policy(args) => policy::run(dir, args, out),
         Command::Ledger(args) => ledger::run(dir, args, out),
+        Command::Audit(args) => audit::run(dir, args, out),
         Command::Install(args) => done(install::install(args, out)),
         Command::Uninstall(args) => done(install::uninstall(args, out)),
         Command::Doctor(args) => doctor::doctor(args, out),

@@ -15,7 +15,7 @@ use crate::id::CommitId;
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::policy::config::{Config, Repository};
-use crate::policy::structure::{Section, Standing};
+use crate::policy::structure::{SUMMARIES, Section, Standing};
 use crate::refname::RefName;
 use crate::repo::layout::Layout;
 use crate::repo::objects::Trusted;
@@ -179,7 +179,10 @@ impl Shown {
                     .collect(),
                 of: match row.domain {
                     Some(domain) => vec![format!("domain {}", domain.name)],
-                    None => row.attests.iter().map(ToString::to_string).collect(),
+                    None => {
+                        let kinds = row.attests.iter().map(ToString::to_string);
+                        kinds.chain(row.summaries.then(|| SUMMARIES.to_owned())).collect()
+                    }
                 },
             })
             .collect();

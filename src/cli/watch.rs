@@ -171,7 +171,7 @@ fn is_as_before(layout: &Layout, ledger: &Ledger, line: &Line) -> Result<bool> {
                 Answer::Refused | Answer::CannotJudge => &[],
             },
             Event::Moved(moved) => &moved.refs,
-            Event::Landed(_) | Event::Recovered { .. } => &[],
+            Event::Landed(_) | Event::Unsummarised(_) | Event::Recovered { .. } => &[],
         };
         last = updates.iter().find(|update| update.r#ref == name).map(|update| update.new.clone());
         last.is_some()

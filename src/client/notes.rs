@@ -51,6 +51,15 @@ impl Writer<'_> {
         Ok(commit)
     }
 
+    /// Returns the notes of a commit with lines added, stored but held by no ref.
+    ///
+    /// # Errors
+    /// The notes cannot be read or written.
+    pub fn tree_with(&self, tip: Option<CommitId>, additions: &Additions) -> Result<TreeId> {
+        let root = tip.map(|tip| self.tree_of(tip)).transpose()?;
+        self.edit(root, additions)
+    }
+
     /// Stores a file at a path of a content-addressed tree; returns the new tip.
     ///
     /// # Errors

@@ -79,6 +79,22 @@ impl Store {
         self.write_commit(tree, parents, (&author, &self.who()?), message, signer)
     }
 
+    /// Stores a commit of the server itself, who has no configuration, and returns its id.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn commit_of_server(
+        &self,
+        tree: TreeId,
+        parent: Option<CommitId>,
+        message: &str,
+        now: crate::clock::Timestamp,
+    ) -> Result<CommitId> {
+        let who = format!("refgate <refgate@localhost> {} +0000", now.as_second());
+        let parents: Vec<CommitId> = parent.into_iter().collect();
+        self.write_commit(tree, &parents, (&who, &who), message, None)
+    }
+
     fn write_commit(
         &self,
         tree: TreeId,

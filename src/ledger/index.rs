@@ -298,7 +298,7 @@ fn insert(database: &Connection, followed: &Followed<'_>) -> rusqlite::Result<()
             .prepare_cached("UPDATE verdict SET landed = ?1 WHERE number = ?2")?
             .execute(params![number, judged.cast_signed()])
             .map(drop),
-        Event::Moved(_) | Event::Recovered { .. } => Ok(()),
+        Event::Moved(_) | Event::Unsummarised(_) | Event::Recovered { .. } => Ok(()),
     }
 }
 

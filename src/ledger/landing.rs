@@ -5,12 +5,21 @@ use std::collections::BTreeSet;
 use memchr::memmem::Finder;
 
 use super::file::Ledger;
-use super::record::{Answer, Event, Judged, Landed, Record, Update};
+use super::record::{Event, Judged, Landed, Record, Update};
 use crate::error::Result;
 use crate::receive::{Name, Push};
 
 /// A line is searched for at most so many ids before it is parsed.
 const SEARCHED: usize = 16;
+
+/// A verdict whose refs have moved.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What is to be recorded.
+    pub landed: Landed,
+    /// The record of the verdict.
+    pub judged: Judged,
+}
 
 /// Finds, for a push that git has carried out, the verdicts that accepted it and did not land before.
 ///
@@ -19,7 +28,7 @@ const SEARCHED: usize = 16;
 ///
 /// # Errors
 /// The ledger cannot be read.
-pub fn of(push: &Push, ledger: &Ledger, most: usize) -> Result<Vec<Landed>> {
+pub fn of(push: &Push, ledger: &Ledger, most: usize) -> Result<Vec<Found>> {
     let mut search = Search::new(push);
     if search.moved.is_empty() {
         return Ok(Vec::new());
@@ -41,7 +50,7 @@ struct Search {
     moved: Vec<Update>,
     /// Verdicts that are known to have landed.
     landed: BTreeSet<u64>,
-    found: Vec<Landed>,
+    found: Vec<Found>,
 }
 
 impl Search {
@@ -65,12 +74,14 @@ impl Search {
                 self.landed.insert(landed.judged);
             }
             Event::Judged(judged)
-                if matches!(judged.answer, Answer::Accepted | Answer::WouldRefuse)
-                    && !self.landed.contains(&record.number) =>
+                if judged.answer.lets_through() && !self.landed.contains(&record.number) =>
             {
                 self.take(record.number, judged);
             }
-            Event::Judged(_) | Event::Moved(_) | Event::Recovered { .. } => {}
+            Event::Judged(_)
+            | Event::Moved(_)
+            | Event::Unsummarised(_)
+            | Event::Recovered { .. } => {}
         }
         self.moved.is_empty()
     }
@@ -82,12 +93,13 @@ impl Search {
             return;
         }
         let all = |updates: &[&Update]| updates.iter().copied().cloned().collect();
-        self.found.push(Landed {
+        let landed = Landed {
             id: judged.id.clone().unwrap_or_default(),
             judged: number,
             refs: all(&here),
             absent: all(&absent),
-        });
+        };
+        self.found.push(Found { landed, judged: judged.clone() });
         self.moved.retain(|update| !judged.updates.contains(update));
     }
 }

@@ -17,6 +17,7 @@ mod judged;
 pub mod landing;
 pub mod query;
 pub mod record;
+pub mod recorded;
 
 pub use chain::{Break, Head, LineDigest, Verifier};
 pub use file::Ledger;

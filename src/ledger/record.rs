@@ -40,6 +40,8 @@ pub enum Event {
     Landed(Landed),
     /// Protected refs have moved that no push was let through for.
     Moved(Moved),
+    /// No verification summary could be written of refs that have moved.
+    Unsummarised(Unsummarised),
     /// A line that a crash or a full disk had cut short was put aside; the push it
     /// was about had not been accepted.
     Recovered {
@@ -63,6 +65,15 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// Says whether git was let move the refs.
+    #[must_use]
+    pub fn lets_through(self) -> bool {
+        match self {
+            Self::Accepted | Self::WouldRefuse => true,
+            Self::Refused | Self::CannotJudge => false,
+        }
+    }
+
     /// Returns the word by which the answer goes in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -128,4 +139,16 @@ pub struct Landed {
 pub struct Moved {
     /// The moves, as git told them: what a ref held is absent where the writer did not say.
     pub refs: Vec<Update>,
+}
+
+/// Refs have moved, and there is no verification summary of that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Unsummarised {
+    /// The position of the record of the verdict.
+    pub judged: u64,
+    /// The refs.
+    pub refs: Vec<String>,
+    /// Why.
+    pub why: String,
 }

@@ -1,5 +1,7 @@
 //! The refs of the server, as the hook or as a client sees them.
 
+use std::collections::BTreeMap;
+
 use super::refs::{Refs, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectId;
@@ -19,6 +21,8 @@ pub type Tracking = Box<dyn Fn(&RefName) -> Option<RefName>>;
 
 /// Where the refs of the server are read.
 pub enum View {
+    /// Nowhere: these are all there are, as they were at some time.
+    Fixed(BTreeMap<RefName, ObjectId>),
     /// On the server itself.
     Server(Refs),
     /// In a clone, where the server's refs stand under other names.
@@ -39,6 +43,7 @@ impl View {
     /// `HEAD` cannot be read.
     pub fn head(&self) -> Result<Option<RefName>> {
         match self {
+            Self::Fixed(_) => Ok(None),
             Self::Server(refs) => refs.head(),
             Self::Clone { head, .. } => Ok(head.clone()),
         }
@@ -50,6 +55,9 @@ impl View {
     /// The ref cannot be read.
     pub fn resolve(&self, name: &RefName) -> Result<Resolved> {
         match self {
+            Self::Fixed(refs) => {
+                Ok(Resolved { target: name.clone(), value: refs.get(name).copied() })
+            }
             Self::Server(refs) => {
                 let (target, value) = refs.resolve(name)?;
                 Ok(Resolved { target, value })
@@ -70,6 +78,10 @@ impl View {
     /// A ref below the prefix cannot be read.
     pub fn with_prefix(&self, prefix: &[u8]) -> Result<Vec<(RefName, ObjectId)>> {
         let (refs, listed) = match self {
+            Self::Fixed(refs) => {
+                let below = refs.iter().filter(|(name, _)| name.as_bytes().starts_with(prefix));
+                return Ok(below.map(|(name, id)| (name.clone(), *id)).collect());
+            }
             Self::Server(refs) => (refs, prefix.to_vec()),
             Self::Clone { refs, tracking, .. } => {
                 // The prefix of a name is mapped as a name of its own would be.
@@ -101,7 +113,7 @@ impl View {
     /// A ref below the prefix cannot be read.
     pub fn tags(&self, prefix: &[u8]) -> Result<Vec<(RefName, ObjectId)>> {
         let refs = match self {
-            Self::Server(_) => return self.with_prefix(prefix),
+            Self::Fixed(_) | Self::Server(_) => return self.with_prefix(prefix),
             Self::Clone { refs, .. } => refs,
         };
         let mut found = Vec::new();

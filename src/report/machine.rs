@@ -66,6 +66,16 @@ pub(super) fn items(verdict: &Verdict) -> Vec<Item> {
     items
 }
 
+/// Returns the code and the title of everything that is wrong, in the order of the report.
+pub(crate) fn titles(verdict: &Verdict) -> Vec<(&'static str, String)> {
+    let all = verdict.refs.iter().flat_map(|judgement| {
+        let described = blocks(judgement, verdict, Options::default());
+        let codes = judgement.violations().map(|(_, violation)| violation.code());
+        codes.zip(described.into_iter().map(|block| block.title))
+    });
+    all.collect()
+}
+
 /// Returns the file and line of the first rule that stands in a file.
 fn origin(rule: &Rule) -> Option<(String, Option<u64>)> {
     let first = rule.origins.iter().find(|origin| origin.starts_with("meta/"))?;

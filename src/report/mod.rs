@@ -5,7 +5,7 @@ pub mod describe;
 pub mod github;
 pub mod json;
 pub mod junit;
-mod machine;
+pub(crate) mod machine;
 mod notices;
 pub mod outlook;
 pub mod remote;

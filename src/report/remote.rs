@@ -260,11 +260,21 @@ pub fn unjudged_move(name: &RefName) -> String {
 /// Warns that a push has landed and that this could not be recorded.
 #[must_use]
 pub fn unrecorded(error: &Error) -> String {
+    landed_but("the push has landed, but refgate could not record that", error)
+}
+
+/// Warns that a push has landed and that there is no verification summary of it.
+#[must_use]
+pub fn unsummarised(error: &Error) -> String {
+    landed_but("the push has landed, but without a verification summary", error)
+}
+
+fn landed_but(title: &str, error: &Error) -> String {
     let block = Block {
         seen: error.chain().iter().map(|step| prose(step, STEP_WIDTH)).collect(),
         labels: vec![("note", "nothing in your push causes this".into())],
         hints: vec![Hint::Say("show this to the repository's administrator".into())],
-        ..Block::of(Level::Warning, "the push has landed, but refgate could not record that")
+        ..Block::of(Level::Warning, title)
     };
     join(&block.lines())
 }

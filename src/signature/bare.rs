@@ -148,6 +148,15 @@ impl Key {
     }
 }
 
+/// Returns the fingerprint by which a row lists a public key in PEM: that of its SSH form.
+///
+/// # Errors
+/// It is no public key that refgate knows.
+pub fn pem_fingerprint(pem: &str) -> Result<String, String> {
+    let (blob, _) = parse("the key", pem.as_bytes()).map_err(|why| why.to_string())?;
+    Ok(format_ssh_fingerprint(&ssh_fingerprint(&blob)))
+}
+
 /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1) in PEM (RFC 7468 §13) and returns its SSH form too.
 fn parse(file: &str, bytes: &[u8]) -> Result<(Vec<u8>, Key), Malformed> {
     let malformed = |part, expected, found: String| Malformed::new(part, expected, found);

@@ -46,6 +46,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 pub use self::armour::{ArmourKind, dearmor_openpgp, dearmor_ssh};
+pub use self::bare::pem_fingerprint;
 use self::key::KeyRef;
 pub use self::key_ring::{KeyRing, KeyRingBuilder};
 pub use self::listing::{KeyState, Place, Window};

@@ -13,6 +13,7 @@
 )]
 
 mod attach;
+mod audit;
 mod client_approve;
 mod client_check;
 mod client_land;
@@ -50,6 +51,7 @@ mod signature_tools;
 #[cfg(feature = "sigstore")]
 mod sigstore;
 mod store;
+mod summaries;
 mod support;
 mod testrepos;
 mod threats_evidence;

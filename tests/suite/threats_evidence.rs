@@ -343,7 +343,7 @@ fn t83_t85_notes_trees_that_readers_disagree_on() {
         world.refuses(&["ref-not-a-commit"], || dana.push(&[&refspec]));
     }
     for name in ["/verdicts", "/evidence2", "/a/b", ""] {
-        let refspec = format!("topic:refs/notes/refgate{name}");
+        let refspec = format!("+topic:refs/notes/refgate{name}");
         world.refuses(&["notes-ref-unknown"], || dana.push(&[&refspec]));
     }
     // Reports lie under their digest, and stay there.

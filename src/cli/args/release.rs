@@ -54,7 +54,7 @@ pub struct Sign {
     /// The commit to tag
     #[arg(long, value_name = "COMMIT", default_value = "HEAD")]
     pub commit: String,
-    /// The message of the tag [default: "Release <tag>"]
+    /// The message of the tag [default: "Release TAG"]
     #[arg(short, long, value_name = "TEXT")]
     pub message: Option<String>,
     /// Push the tag

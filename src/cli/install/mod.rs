@@ -65,9 +65,12 @@ pub fn install(args: &Install, out: &mut Output) -> Result<()> {
         }
         take(steps, out).map_err(|error| error.while_(doing.clone()))?;
         let Some(path) = path else { continue };
-        let trusted = layout(path).and_then(|layout| match &root {
-            Some(root) => trust_root::write(&layout, root, out),
-            None => trust_root::advise(&layout, path, out),
+        let trusted = layout(path).and_then(|layout| {
+            summary_key(&layout, out)?;
+            match &root {
+                Some(root) => trust_root::write(&layout, root, out),
+                None => trust_root::advise(&layout, path, out),
+            }
         });
         trusted.map_err(|error| error.while_(doing.clone()))?;
     }
@@ -75,6 +78,17 @@ pub fn install(args: &Install, out: &mut Output) -> Result<()> {
         out.note("Nothing was changed. To do it:");
         out.note("    refgate install --yes ...");
     }
+    Ok(())
+}
+
+/// Makes the key that signs verification summaries, and says how to make it known.
+fn summary_key(layout: &Layout, out: &mut Output) -> Result<()> {
+    let Some(made) = crate::summary::key::make(layout)? else { return Ok(()) };
+    out.line(&format!("made a key that signs verification summaries: {}", made.path.display()));
+    out.line("so that clones can verify them, commit its public half to meta/keyring/server.pem:");
+    made.public.lines().for_each(|line| out.line(line));
+    out.line("and list it under \"Automation\" in meta/STRUCTURE.md:");
+    out.line(&format!("| Server | refgate@localhost | `{}` | summaries |", made.fingerprint));
     Ok(())
 }
 

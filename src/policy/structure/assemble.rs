@@ -117,6 +117,7 @@ impl Assembly<'_> {
             section,
             window: row.window,
             attests: row.attests.clone(),
+            summaries: row.summaries,
             line: row.line,
         });
         let mut in_row = BTreeSet::new();

@@ -97,6 +97,9 @@ pub struct ListedKey {
     pub line: usize,
 }
 
+/// What the Attests column says of a server that signs verification summaries.
+pub const SUMMARIES: &str = "summaries";
+
 /// A row that names a principal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
@@ -106,6 +109,8 @@ pub struct Listing {
     pub window: Window,
     /// The kinds of evidence that the keys may speak for; empty but for Automation.
     pub attests: BTreeSet<Kind>,
+    /// Whether the keys may sign verification summaries.
+    pub summaries: bool,
     /// The line of the row.
     pub line: usize,
 }
@@ -154,6 +159,8 @@ pub struct Explained<'a> {
     pub keys: Vec<(&'a KeyRef, Standing)>,
     /// The kinds of evidence that an Automation row may speak for.
     pub attests: Vec<&'a Kind>,
+    /// Whether an Automation row may sign verification summaries.
+    pub summaries: bool,
     /// The domain of a Domain reviewers row.
     pub domain: Option<&'a Domain>,
 }
@@ -257,6 +264,7 @@ impl Structure {
                     standing: listing.window.standing(at),
                     keys: keys.map(|key| (&key.key, key.window.standing(at))).collect(),
                     attests: listing.attests.iter().collect(),
+                    summaries: listing.summaries,
                     domain: None,
                 });
             }
@@ -269,6 +277,7 @@ impl Structure {
                 standing: domain.window.standing(at),
                 keys: Vec::new(),
                 attests: Vec::new(),
+                summaries: false,
                 domain: Some(domain),
             });
         }
@@ -327,6 +336,12 @@ impl Principal {
     pub fn may_attest(&self, kind: &Kind, at: Timestamp) -> bool {
         self.grants(Role::Automation)
             .any(|row| row.window.is_active(at) && row.attests.contains(kind))
+    }
+
+    /// Returns whether the principal may sign verification summaries at a moment.
+    #[must_use]
+    pub fn may_summarise(&self, at: Timestamp) -> bool {
+        self.grants(Role::Automation).any(|row| row.window.is_active(at) && row.summaries)
     }
 
     /// Returns whether a listed key counts at a moment.

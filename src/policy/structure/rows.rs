@@ -16,7 +16,7 @@ use crate::signature::key::KeyRef;
 use super::cells::{Cell, Part};
 use super::columns::{Column, columns};
 use super::markdown::Body;
-use super::{Section, Status, Window};
+use super::{SUMMARIES, Section, Status, Window};
 
 /// A row or list item that names a principal.
 pub(super) struct PrincipalRow {
@@ -34,6 +34,8 @@ pub(super) struct PrincipalRow {
     pub(super) window: Window,
     /// The kinds of evidence of an Automation row.
     pub(super) attests: BTreeSet<Kind>,
+    /// Whether an Automation row may sign verification summaries.
+    pub(super) summaries: bool,
 }
 
 /// A row that describes a domain.
@@ -100,9 +102,10 @@ impl<'r> RowReader<'r, '_> {
             | Section::Maintainers
             | Section::DomainReviewers
             | Section::SecurityEngineering
-            | Section::ReleaseManagers => Some(BTreeSet::new()),
+            | Section::ReleaseManagers => Some((BTreeSet::new(), false)),
         };
         let mut emails = emails?.into_iter();
+        let (attests, summaries) = attests?;
         Some(PrincipalRow {
             line: self.line,
             name: name?,
@@ -110,7 +113,8 @@ impl<'r> RowReader<'r, '_> {
             aliases: emails.collect(),
             keys: keys?,
             window: window?,
-            attests: attests?,
+            attests,
+            summaries,
         })
     }
 
@@ -192,13 +196,17 @@ impl<'r> RowReader<'r, '_> {
         keys
     }
 
-    fn attests(&mut self) -> Option<BTreeSet<Kind>> {
-        let listed = self.cell(Column::Attests)?.listed();
+    /// Returns the kinds of evidence, and whether verification summaries are named among them.
+    fn attests(&mut self) -> Option<(BTreeSet<Kind>, bool)> {
+        let mut listed = self.cell(Column::Attests)?.listed();
         let help = "write sast, sbom, dependencies or tests:<suite>, such as tests:unit";
         if listed.is_empty() {
             self.wrong("Attests is empty", help);
             return None;
         }
+        let before = listed.len();
+        listed.retain(|text| text != SUMMARIES);
+        let summaries = listed.len() < before;
         let mut kinds = Some(BTreeSet::new());
         for text in listed {
             match (Kind::parse(&text), &mut kinds) {
@@ -212,7 +220,7 @@ impl<'r> RowReader<'r, '_> {
                 }
             }
         }
-        kinds
+        Some((kinds?, summaries))
     }
 
     fn patterns(&mut self) -> Option<Vec<PathPattern>> {
@@ -337,6 +345,7 @@ fn list_item(line: usize, item: &Cell, problems: &mut Problems) -> Option<Princi
         keys: keys.into_iter().collect::<Option<_>>()?,
         window: Window::default(),
         attests: BTreeSet::new(),
+        summaries: false,
     })
 }
 

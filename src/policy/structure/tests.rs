@@ -441,6 +441,7 @@ fn t29_empty_lists_are_problems() {
         ),
         (domain("`a/`", "ada@x").replace("Net", ""), "4: Domain is empty"),
         (robot(""), "4: Attests is empty"),
+        (robot("summaries, summary"), "4: \"summary\" is no kind of evidence"),
         (robot("tests:*"), "4: \"tests:*\" is no kind of evidence"),
         (robot("`sast`, scan"), "4: \"scan\" is no kind of evidence"),
         ("# Automation\n- CI <ci@x>\n".into(), "2: \"Automation\" needs a table, not a list"),
