@@ -13,7 +13,7 @@ use crate::clock::{Deadline, Timestamp};
 use crate::collect::notes_ref::NotesRef;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommitId, ObjectId, parse_hex};
-use crate::judge::{Circumstances, Repository, judge};
+use crate::judge::{Circumstances, Repository, TagsAre, judge};
 use crate::receive::{Name, Push, RefUpdate};
 use crate::refname::RefName;
 use crate::repo::objects::{Incoming, Trusted};
@@ -315,7 +315,9 @@ impl<O: Fn() -> Result<Trusted>> Way<'_, O> {
                 ..Settings::default()
             },
         };
-        judge(&Push { updates }, &repository, &Circumstances::default(), time)
+        let tags = if self.alone { TagsAre::Archived } else { TagsAre::Pushed };
+        let circumstances = Circumstances { tags, ..Circumstances::default() };
+        judge(&Push { updates }, &repository, &circumstances, time)
     }
 }
 

@@ -81,6 +81,9 @@ pub enum TagsAre {
     /// They have been accepted, and what they release is about to go out: no freeze is asked, and the
     /// template is that of the time.
     Accepted,
+    /// They have been accepted, and the history before them is not at hand: what it rested on
+    /// is what the verification summary says.
+    Archived,
 }
 
 /// The push option that names an exception to break the glass with.
@@ -275,8 +278,9 @@ impl<'r> Judge<'r> {
 
     /// Refuses what would land while the ref is frozen.
     fn freeze(&self, named: &mut Named, config: &Config) {
-        if self.circumstances.tags == TagsAre::Accepted {
-            return;
+        match self.circumstances.tags {
+            TagsAre::Accepted | TagsAre::Archived => return,
+            TagsAre::Pushed | TagsAre::Planned => {}
         }
         for freeze in config.freeze.iter().filter(|f| f.covers(named.inner.as_bytes())) {
             let Some(window) = freeze.at(self.now) else { continue };

@@ -86,7 +86,7 @@ impl Judge<'_> {
         };
         let of_the_time = match self.circumstances.tags {
             TagsAre::Accepted => template_at(scene, commit)?,
-            TagsAre::Pushed | TagsAre::Planned => None,
+            TagsAre::Pushed | TagsAre::Planned | TagsAre::Archived => None,
         };
         let template = of_the_time.as_deref().or(template);
         let mut outcomes = Vec::new();
@@ -114,9 +114,12 @@ impl Judge<'_> {
                     origins: Vec::new(),
                 }),
                 Gate::Checklist => {
-                    let releases = self.releases(scene, namespace, name)?;
-                    let on = (name, &branch);
-                    let since = since::read(scene, tips, on, commit, &releases)?;
+                    let since = if self.circumstances.tags == TagsAre::Archived {
+                        checklist::Since::default()
+                    } else {
+                        let releases = self.releases(scene, namespace, name)?;
+                        since::read(scene, tips, (name, &branch), commit, &releases)?
+                    };
                     let facts = release::facts(scene, name, &tag, commit, template, since)?;
                     checklist::evaluate(scene.policy, &facts, self.now)
                 }

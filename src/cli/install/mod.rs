@@ -13,7 +13,7 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use super::args::{Hook, Install, Uninstall};
-use super::hook::{CHAINED, REPOSITORY_SETTINGS, settings};
+use super::hook::{self, CHAINED, REPOSITORY_SETTINGS, settings};
 use super::output::Output;
 use super::{trust_root, watch};
 use crate::client::git::Git;
@@ -310,6 +310,10 @@ fn take_out(layout: &Layout, path: &Path, out: &mut Output) -> Result<()> {
         out.line(&format!("removed the kind of server from {}", file.display()));
     }
     trust_root::remove(layout, out)?;
+    // A key that has signed nothing goes; one that has signed summaries stays with the records.
+    if hook::ledger(layout, &settings(layout)?).files()?.is_empty() {
+        crate::summary::key::remove(layout)?;
+    }
     let record = layout.common_dir.join(RECORD);
     for directory in recorded.lines().rev().filter_map(|line| line.strip_prefix("directory ")) {
         // What others have put there since stays.
