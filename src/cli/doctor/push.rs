@@ -84,8 +84,32 @@ pub(super) fn dry_push(layout: &Layout) -> Result<Check> {
 }
 
 fn text(outcome: &Outcome) -> String {
-    let bytes = [outcome.stdout.as_slice(), &outcome.stderr].concat();
+    let bytes = [joined(&outcome.stdout).as_slice(), &outcome.stderr].concat();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Joins what git sends in packets on the side band (`gitprotocol-pack(5)`): it reads a hook's words
+/// in pieces, so that a packet may end in the middle of one. What is no packet stays as it is.
+fn joined(stdout: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut rest = stdout;
+    while let Some((head, tail)) = rest.split_at_checked(4) {
+        let len =
+            std::str::from_utf8(head).ok().and_then(|hex| usize::from_str_radix(hex, 16).ok());
+        rest = match len {
+            Some(0) => tail,
+            Some(len) if len > 4 => {
+                let Some((packet, after)) = tail.split_at_checked(len - 4) else { break };
+                if let Some((1..=3, said)) = packet.split_first() {
+                    text.extend_from_slice(said);
+                }
+                after
+            }
+            _ => break,
+        };
+    }
+    text.extend_from_slice(rest);
+    text
 }
 
 impl Parcel {
@@ -245,4 +269,19 @@ fn left_behind(
         }));
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn a_word_that_two_packets_share_is_one_word() {
+        let sent = b"000c0000 cap0000000c\x02error: 0012\x02push rejected0000";
+        assert_eq!(joined(sent), b"error: push rejected");
+        assert_eq!(joined(b"error: plain words\n"), b"error: plain words\n");
+        for cut in 0..sent.len() {
+            let _ = joined(&sent[..cut]).len();
+        }
+    }
 }
