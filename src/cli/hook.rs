@@ -48,6 +48,24 @@ const SETTINGS_BYTES: u64 = 1 << 20;
 /// A list of shallow commits beyond this size is refused.
 const SHALLOW_BYTES: u64 = 1 << 20;
 
+/// Returns what a hook is told, if the program was started as one: by `hook NAME ARGUMENT...`, or by the
+/// first line of a script (`hook=NAME SCRIPT ARGUMENT...`, execve(2)).
+#[must_use]
+pub fn arguments(args: &[OsString]) -> Option<Vec<OsString>> {
+    let first = args.get(1)?.to_str()?;
+    if first == "hook" {
+        return Some(args.get(2..).unwrap_or_default().to_vec());
+    }
+    let name = first.strip_prefix("hook=")?;
+    let rest = args.get(3..).unwrap_or_default();
+    let (name, rest) = match name {
+        // A virtual ref of gitolite is told more than `update` is.
+        "vref" => ("update", rest.get(..3).unwrap_or(rest)),
+        name => (name, rest),
+    };
+    Some(std::iter::once(name.into()).chain(rest.iter().cloned()).collect())
+}
+
 /// Runs a hook.
 #[must_use]
 pub fn run(args: &[OsString]) -> ExitCode {

@@ -50,8 +50,8 @@ pub const CANNOT_JUDGE: u8 = 2;
 #[must_use]
 pub fn run(args: &[std::ffi::OsString]) -> ExitCode {
     // The hook stands between a person and their push: it is started before anything else is set up.
-    if args.get(1).is_some_and(|first| first == "hook") {
-        return hook::run(args.get(2..).unwrap_or_default());
+    if let Some(args) = hook::arguments(args) {
+        return hook::run(&args);
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
