@@ -253,6 +253,7 @@ fn no_path_of_a_machine_is_in_the_project() {
         ("benches", "rs"),
         ("testrepos", "sh"),
         ("demo", "sh"),
+        ("fuzz/src", "rs"),
     ] {
         if root().join(directory).exists() {
             files.extend(files_below(directory, extension));
@@ -268,6 +269,8 @@ fn no_path_of_a_machine_is_in_the_project() {
         "hooks/update",
         ".ci/run",
         "tests/run.sh",
+        "fuzz/run.sh",
+        "fuzz/instrument.sh",
         "Cargo.toml",
     ] {
         if root().join(name).exists() {
