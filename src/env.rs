@@ -165,6 +165,12 @@ pub fn for_programs() -> Vec<(OsString, OsString)> {
         .collect()
 }
 
+/// Returns the home of whoever runs refgate.
+#[must_use]
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
+}
+
 /// Returns the level and filter of the client's log (`REFGATE_LOG`), which goes to standard error.
 #[must_use]
 pub fn log_filter() -> Option<String> {

@@ -23,6 +23,7 @@ mod prospect;
 mod pushing;
 pub mod release;
 #[cfg(feature = "fleet")]
+mod server;
 pub mod ship;
 mod trust_root;
 pub mod verify;

@@ -357,9 +357,16 @@ fn installing_says_when_nobody_is_trusted_yet() {
     assert!(without_people.err.starts_with(told), "{without_people}");
 
     install(&["--trust-root", commit.trim()]).accepted();
-    let twice = install(&["--trust-root", commit.trim()]);
-    assert_eq!(twice.code, Some(2), "{twice}");
-    assert!(twice.err.contains("name a root of trust already"), "{twice}");
+    // From a timer, say: the same again is nothing new, and another one is not what was agreed.
+    let settings = std::fs::read_to_string(server.join("refgate.toml")).expect("settings");
+    install(&["--trust-root", commit.trim()]).accepted();
+    let again = std::fs::read_to_string(server.join("refgate.toml")).expect("settings");
+    assert_eq!(again, settings);
+    let before = everything_below(&server);
+    let other = install(&["--trust-root", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"]);
+    assert_eq!(other.code, Some(2), "{other}");
+    assert!(other.err.contains("name another root of trust already"), "{other}");
+    assert_eq!(everything_below(&server), before, "nothing was changed");
     assert_eq!(install(&[]).err, "", "nothing is missing any more");
 
     std::fs::write(server.join("refgate.toml"), "trustroot = 1\n").expect("written");

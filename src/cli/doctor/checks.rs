@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::hook::{ledger, settings as read_settings};
+use super::super::server;
 use super::{Check, State};
 use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
@@ -143,7 +144,10 @@ fn keys(snapshot: &Snapshot) -> Check {
 
 /// Git's version, and its configuration of this repository.
 pub(super) fn git(layout: &Layout) -> Vec<Check> {
-    let git = Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
+    let git = match server::git(layout) {
+        Ok(git) => git,
+        Err(error) => return vec![Check::or_unknown("git", Err(error))],
+    };
     let mut checks = vec![Check::or_unknown("git", version())];
     checks.push(Check::or_unknown("evidence refs", hidden(&git)));
     checks.push(Check::or_unknown("replace refs", replace(&git)));

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::super::args::Hook;
 use super::super::hook::{CHAINED, settings};
 use super::super::install::{place, shim};
-use super::{Check, State, owner, user};
-use crate::client::git::Git;
+use super::super::server::{self, owner, user};
+use super::{Check, State};
 use crate::error::Result;
 use crate::exec::Run;
 use crate::host::Host;
@@ -37,8 +37,8 @@ pub(super) fn hooks(layout: &Layout) -> Vec<Check> {
     {
         expected.push(Hook::ReferenceTransaction);
     }
-    let git = Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
-    if matches!(git.config("receive.procReceiveRefs"), Ok(Some(_))) {
+    let locks = server::git(layout).and_then(|git| git.config("receive.procReceiveRefs"));
+    if matches!(locks, Ok(Some(_))) {
         expected.push(Hook::ProcReceive);
     }
     for hook in expected {

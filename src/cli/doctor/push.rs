@@ -10,7 +10,8 @@ use std::path::Path;
 use super::super::args::Hook;
 use super::super::hook::settings;
 use super::super::install::place;
-use super::{Check, State, owner, user};
+use super::super::server::{account, in_repository};
+use super::{Check, State};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::{Outcome, Run};
 use crate::host::Host;
@@ -136,8 +137,7 @@ impl Parcel {
             let why = String::from_utf8_lossy(&outcome.stderr).trim().to_owned();
             Err(Error::new(ErrorKind::Environment, format!("git {}: {why}", args.join(" "))))
         };
-        let give = in_owner(layout, directory.path());
-        give?;
+        give_to_owner(layout, directory.path())?;
         let (tree, parent) = match target.old {
             Some(old) => {
                 let spec = format!("{old}^{{tree}}");
@@ -158,20 +158,10 @@ impl Parcel {
 }
 
 /// Gives a directory to the owner of the repository, if another user has made it.
-fn in_owner(layout: &Layout, directory: &Path) -> Result<()> {
-    let (uid, gid) = owner(layout)?;
-    if user() != Some(0) {
-        return Ok(());
-    }
-    std::os::unix::fs::chown(directory, Some(uid), Some(gid))
+fn give_to_owner(layout: &Layout, directory: &Path) -> Result<()> {
+    let Some(account) = account(layout)? else { return Ok(()) };
+    std::os::unix::fs::chown(directory, Some(account.uid), Some(account.gid))
         .during(ErrorKind::Environment, || format!("giving away {}", directory.display()))
-}
-
-/// Runs as the owner of the repository, so that no file in it becomes root's.
-fn in_repository(layout: &Layout, run: Run) -> Result<Run> {
-    let (uid, gid) = owner(layout)?;
-    let run = run.in_dir(&layout.common_dir);
-    Ok(if user() == Some(0) && uid != 0 { run.as_user(uid, gid) } else { run })
 }
 
 /// Pushes through git, as a client would.

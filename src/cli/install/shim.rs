@@ -1,10 +1,9 @@
 //! The few lines that git or a server starts, which do nothing but start refgate.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::args::Hook;
-use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use crate::error::{Error, ErrorKind, Result};
 use crate::repo::layout::read_bounded;
 
 const PRE_RECEIVE: &str = include_str!("../../../hooks/pre-receive");
@@ -104,24 +103,6 @@ pub fn program_of(text: &str) -> Option<PathBuf> {
             None => return Some(path.into()),
         }
     }
-}
-
-/// Writes an executable file in one step: whoever starts it meanwhile finds the old or the new one.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(file: &Path, text: &str) -> Result<()> {
-    let step = || format!("writing {}", file.display());
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("hook");
-    let temporary = file.with_file_name(format!(".{name}.refgate-new-{}", std::process::id()));
-    let written = std::fs::write(&temporary, text)
-        .and_then(|()| std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755)))
-        .and_then(|()| std::fs::File::open(&temporary)?.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, file));
-    if written.is_err() {
-        drop(std::fs::remove_file(&temporary));
-    }
-    written.during(ErrorKind::Environment, step)
 }
 
 #[cfg(test)]
