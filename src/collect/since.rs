@@ -211,7 +211,8 @@ fn over(violation: &Violation) -> Option<Relied> {
             | E::SelfApproved { .. }
             | E::TooLong { .. }
             | E::Unknown { .. }
-            | E::NotBreakGlass { .. },
+            | E::NotBreakGlass { .. }
+            | E::RevocationRemoved { .. },
         )
         | Violation::Ref(_)
         | Violation::Trust(_)

@@ -126,13 +126,13 @@ fn a_finding_lands_with_an_exception_that_security_approved() {
 }
 
 /// A branch that only asks for scans, so that a push needs nothing but a report and an exception.
-const SIDE: &str = "repository = \"git.example.org/demo/app\"\n\
+pub const SIDE: &str = "repository = \"git.example.org/demo/app\"\n\
     [[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n\
     [[protect]]\nrefs = [\"refs/heads/side\"]\ngates = [\"scan\"]\n\
     [scan]\nrequire = [\"sast\"]\n";
 
 /// A document of which a test changes some words.
-fn document(requested: i64, expires: i64) -> String {
+pub fn document(requested: i64, expires: i64) -> String {
     let day = |days: i64| {
         let moment = refgate::clock::now() + jiff::SignedDuration::from_hours(24 * days);
         moment.strftime("%Y-%m-%d").to_string()
@@ -148,7 +148,7 @@ fn document(requested: i64, expires: i64) -> String {
 }
 
 /// Signs a document as somebody, `days` ago, with stock tools.
-fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
+pub fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let moment = refgate::clock::now() - jiff::SignedDuration::from_hours(24 * days);
@@ -172,17 +172,17 @@ fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
 }
 
 /// A world whose branch `side` stands at the first commit.
-fn side() -> World {
+pub fn side() -> World {
     let world = World::with(SIDE, &structure());
     world.server_git(&["branch", "side", "main"]);
     world
 }
 
 /// Commits a document on top of `side`, with a report that has a finding in `net/up.rs`.
-fn brings<'w>(world: &'w World, id: &str, text: &str) -> Person<'w> {
+pub fn brings<'w>(world: &'w World, id: &str, text: &str) -> Person<'w> {
     let dana = world.person("dana");
     dana.git(&["fetch", "-q", "origin"]);
-    dana.git(&["checkout", "-q", "-B", "topic", "origin/side"]);
+    dana.git(&["checkout", "-q", "-f", "-B", "topic", "origin/side"]);
     dana.write(&format!("exceptions/{id}.md"), text);
     let commit = dana.commit("Bring an exception");
     dana.git(&["push", "-q", "origin", "+HEAD:refs/heads/topic"]);
@@ -190,7 +190,7 @@ fn brings<'w>(world: &'w World, id: &str, text: &str) -> Person<'w> {
     dana
 }
 
-const TO_SIDE: [&str; 1] = ["HEAD:refs/heads/side"];
+pub const TO_SIDE: [&str; 1] = ["HEAD:refs/heads/side"];
 
 #[test]
 fn t88_an_exception_covers_what_it_says_while_it_is_in_force_and_nothing_else() {

@@ -21,9 +21,12 @@ mod client_signing;
 mod collecting;
 mod corpus;
 mod doctor;
+mod exception_requests;
+mod exception_states;
 mod exceptions;
 #[cfg(feature = "fleet")]
 mod fleet;
+mod freeze;
 mod frugal;
 mod ground;
 mod host_gitolite;

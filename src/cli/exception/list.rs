@@ -29,6 +29,8 @@ pub(super) struct Row {
     state: &'static str,
     /// Whether no finding that is known relies on it; unknown where that cannot be told.
     unused: Option<bool>,
+    /// `scan`, `freeze`, or `*` for break-glass.
+    gate: &'static str,
     break_glass: bool,
     requester: String,
     owner: String,
@@ -167,13 +169,16 @@ impl Row {
         });
         let in_force = matches!(document.standing, Standing::InForce { .. });
         let unused = match used {
-            Some(used) if in_force && !break_glass => Some(!used.contains(&exception.id)),
+            Some(used) if in_force && exception.waives == Waives::Findings => {
+                Some(!used.contains(&exception.id))
+            }
             Some(_) | None => None,
         };
         Ok(Self {
             id: exception.id.clone(),
             state,
             unused,
+            gate: exception.waives.gate(),
             break_glass,
             requester: exception.requester.to_string(),
             owner: exception.owner.to_string(),
@@ -193,6 +198,9 @@ impl Row {
         let mut text = String::from(self.state);
         if self.unused == Some(true) {
             text += ", unused";
+        }
+        if self.gate == Waives::Freeze.gate() {
+            text += ", freeze";
         }
         if self.break_glass {
             text += ", break-glass";

@@ -92,10 +92,12 @@ fn previous(since: Option<&String>) -> String {
 
 /// Says how a release is made once its document is right.
 fn land_first(context: &Context<'_>, first: &str) -> Vec<Hint> {
-    let mut hints =
-        vec![say(format!("{first} then tag the commit that has it:")), run("git fetch origin")];
+    let mut hints = vec![
+        say(format!("{first} then tag the commit that has it:")),
+        run(format!("git fetch {}", context.remote())),
+    ];
     let short = context.short_ref();
-    hints.push(run(format!("git tag -f -s {short} origin/{}", context.trust_branch())));
+    hints.push(run(format!("git tag -f -s {short} {}", context.trust_tracking())));
     hints.push(say("see what is still open, without pushing:"));
     hints.push(run(format!("refgate check {short}")));
     hints

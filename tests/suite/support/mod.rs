@@ -1,6 +1,8 @@
 //! Repositories made by real git in a world of their own: no configuration of
 //! the user, fixed names and dates, nothing left behind.
 
+#[cfg(feature = "openpgp")]
+pub mod gpg;
 #[cfg(feature = "fleet")]
 pub mod postgres;
 pub mod service;
