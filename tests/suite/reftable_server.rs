@@ -74,7 +74,7 @@ fn t154_refs_that_migrate_are_guarded_on_both_sides() {
     assert_eq!(world.on_server("refs/heads/main"), Some(commit));
 }
 
-/// git's lock is one for all refs of a reftable, and it gives up at once: a push that meets it is tried again.
+/// All refs of a reftable have one lock, for which git does not wait long: a push that meets it is tried again.
 #[test]
 fn t150_twenty_pushes_at_once_on_a_reftable() {
     required();

@@ -421,3 +421,144 @@ fn number(bytes: &[u8], at: usize, len: usize) -> u64 {
     let bytes = bytes.get(at..at + len).unwrap_or_default();
     bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ObjectId;
+
+    /// A block of whole names, each with a restart point; `before` bytes of the file stand in it.
+    fn block(kind: u8, before: usize, records: &[(String, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = vec![kind, 0, 0, 0];
+        let mut restarts = Vec::new();
+        for (name, rest) in records {
+            restarts.extend([0, 0, u8::try_from(before + bytes.len()).expect("short")]);
+            let kind = u8::from(kind == b'r');
+            bytes.extend([0, u8::try_from(name.len() << 3).expect("short") | kind]);
+            bytes.extend(name.as_bytes());
+            bytes.extend(rest);
+        }
+        let count = u8::try_from(records.len()).expect("few");
+        bytes.extend(restarts);
+        bytes.extend([0, count]);
+        bytes.splice(1..4, [0, 0, u8::try_from(before + bytes.len()).expect("short")]);
+        bytes
+    }
+
+    fn header(version: u8, block_size: u8) -> Vec<u8> {
+        let mut bytes = b"REFT".to_vec();
+        bytes.extend([version, 0, 0, block_size]);
+        bytes.extend(3u64.to_be_bytes());
+        bytes.extend(7u64.to_be_bytes());
+        if version == 2 {
+            bytes.extend(b"s256");
+        }
+        bytes
+    }
+
+    /// Adds a footer to header and blocks.
+    fn finish(mut bytes: Vec<u8>, header: &[u8], index: usize) -> Vec<u8> {
+        let start = bytes.len();
+        bytes.extend(header);
+        bytes.extend((index as u64).to_be_bytes());
+        bytes.extend([0; 32]);
+        let sum = crc32fast::hash(bytes.get(start..).expect("the footer"));
+        bytes.extend(sum.to_be_bytes());
+        bytes
+    }
+
+    fn name(number: u8) -> String {
+        format!("n{number:02}")
+    }
+
+    /// Three blocks of three refs each without padding, as git reads but does not write them, and an index.
+    fn unaligned(block_size: u8) -> Vec<u8> {
+        let header = header(1, block_size);
+        let mut bytes = header.clone();
+        let mut index = Vec::new();
+        for group in 0..3u8 {
+            let before = if group == 0 { header.len() } else { 0 };
+            let start = u8::try_from(bytes.len() - before).expect("short");
+            let records: Vec<_> = (0..3)
+                .map(|n| (name(group * 3 + n), [&[2][..], &[group * 3 + n + 1; 20]].concat()))
+                .collect();
+            bytes.extend(block(b'r', before, &records));
+            // A number beyond 127 has two bytes.
+            let position = if start < 128 { vec![start] } else { vec![0x80, start - 128] };
+            index.push((name(group * 3 + 2), position));
+        }
+        let top = bytes.len();
+        bytes.extend(block(b'i', 0, &index));
+        finish(bytes, &header, top)
+    }
+
+    fn open(bytes: Vec<u8>) -> Result<Table, Malformed> {
+        Table::open(Source::Memory(bytes), HashKind::Sha1)
+    }
+
+    #[test]
+    fn blocks_without_padding_are_read() {
+        // 255 is a size that says nothing where no block is padded to it.
+        for block_size in [0, 255] {
+            let table = open(unaligned(block_size)).expect("a table");
+            assert_eq!(table.updates(), (3, 7));
+            let mut cursor = table.seek(b"n01").expect("a table");
+            for number in 1..9 {
+                let value = Value::Object(ObjectId::Sha1([number + 1; 20]));
+                assert_eq!(cursor.next(), Ok(Some((name(number).into_bytes(), value.clone()))));
+                assert_eq!(table.find(name(number).as_bytes()), Ok(Some(value)));
+            }
+            assert_eq!(cursor.next(), Ok(None));
+            assert_eq!(cursor.next(), Ok(None));
+            for absent in ["", "a", "n", "n000", "n031", "n09", "z"] {
+                assert_eq!(table.find(absent.as_bytes()), Ok(None), "{absent}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_that_promises_what_its_block_does_not_hold() {
+        let good = unaligned(0);
+        // The last name of the index becomes a later one.
+        let at = good.len() - 68 - 2 - 9 - 3;
+        assert_eq!(good.get(at), Some(&b'8'));
+        let mut bytes = good;
+        bytes.splice(at..=at, *b"9");
+        let table = open(bytes).expect("header and footer are whole");
+        assert!(table.find(b"n09").is_err(), "promised, and not there");
+        assert_eq!(table.find(b"n08").map(|found| found.is_some()), Ok(true));
+        let mut cursor = table.seek(b"n08").expect("a table");
+        assert!(cursor.next().is_ok());
+        assert!(cursor.next().is_err(), "the list ends before what the index promises");
+    }
+
+    #[test]
+    fn a_table_may_be_empty() {
+        let table = open(finish(header(1, 0), &header(1, 0), 0)).expect("a table");
+        assert_eq!(table.find(b"HEAD"), Ok(None));
+        assert_eq!(table.seek(b"").expect("a table").next(), Ok(None));
+        let newer = finish(header(2, 0), &header(2, 0), 0);
+        let table = Table::open(Source::Memory(newer.clone()), HashKind::Sha256);
+        assert_eq!(table.expect("a table").find(b"HEAD"), Ok(None));
+        assert!(open(newer).is_err(), "other ids");
+        assert!(open(finish(header(1, 0), &header(1, 0), 24)).is_err(), "an index of nothing");
+    }
+
+    #[test]
+    fn headers_and_footers_that_cannot_be_are_refused() {
+        for (version, word) in [(0, "version 0"), (3, "version 3")] {
+            let error = open(finish(header(version, 0), &header(version, 0), 0)).expect_err(word);
+            assert!(error.to_string().contains(word), "{error}");
+        }
+        let error = open(finish(header(1, 0), &header(1, 1), 0)).expect_err("two headers");
+        assert!(error.to_string().contains("header and footer differ"), "{error}");
+        let mut backwards = header(1, 0);
+        backwards.splice(15..16, [9]);
+        assert!(open(finish(backwards.clone(), &backwards, 0)).is_err());
+        for other in [b'o', b'i', 0] {
+            let mut bytes = header(1, 0);
+            bytes.extend(block(other, 24, &[(name(1), vec![0; 21])]));
+            assert!(open(finish(bytes, &header(1, 0), 0)).is_err(), "{other}");
+        }
+    }
+}
