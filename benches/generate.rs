@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! cargo run --release --example generate-repository -- --out DIR [--commits N] [--extra E]
-//!     [--files F] [--refs R [--loose-refs]] [--notes N] [--note-bytes B] [--packs P]
+//!     [--files F] [--refs R [--loose-refs | --reftable]] [--notes N] [--note-bytes B] [--packs P]
 //! ```
 //!
 //! Below DIR: `server.git`, `client.git` (has the extra commits), `extra.txt` (their ids, oldest
@@ -47,6 +47,7 @@ struct Options {
     files: usize,
     refs: usize,
     loose_refs: bool,
+    reftable: bool,
     notes: usize,
     note_bytes: usize,
     packs: usize,
@@ -76,6 +77,7 @@ fn options() -> Options {
         files: 100,
         refs: 0,
         loose_refs: false,
+        reftable: false,
         notes: 0,
         note_bytes: 20_480,
         packs: 1,
@@ -84,6 +86,10 @@ fn options() -> Options {
     while let Some(name) = args.next() {
         if name == "--loose-refs" {
             options.loose_refs = true;
+            continue;
+        }
+        if name == "--reftable" {
+            options.reftable = true;
             continue;
         }
         let value = args.next().unwrap_or_else(|| panic!("{name} takes a value"));
@@ -428,7 +434,9 @@ impl Maker {
             std::fs::create_dir_all(server.join("refs/heads/branch")).unwrap();
             std::fs::write(server.join(&name), format!("{root}\n")).unwrap();
         }
-        if !options.loose_refs {
+        if options.reftable {
+            git(&["-C", &text(&server), "refs", "migrate", "--ref-format=reftable"]);
+        } else if !options.loose_refs {
             git(&["-C", &text(&server), "pack-refs", "--all"]);
         }
         git(&["-C", &text(&server), "repack", "-adq"]);

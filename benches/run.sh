@@ -72,11 +72,14 @@ set -- "$dir/base"
 if [ -z "$quick" ]; then
     generate refs-packed --commits 1000 --refs 10000
     generate refs-loose --commits 1000 --refs 10000 --loose-refs
+    generate reftable --commits 1000 --reftable
+    generate refs-reftable --commits 1000 --refs 10000 --reftable
     generate files --commits 1000 --files 50000
     generate notes --commits 1000 --notes 100000
     generate packs --commits 1000 --packs 50
     generate history --commits 100000
-    set -- "$@" "$dir/refs-packed" "$dir/refs-loose" "$dir/files" "$dir/notes" "$dir/packs" "$dir/history"
+    set -- "$@" "$dir/refs-packed" "$dir/refs-loose" \
+        "$dir/reftable" "$dir/refs-reftable" "$dir/files" "$dir/notes" "$dir/packs" "$dir/history"
 fi
 
 measure=$examples/measure-hook

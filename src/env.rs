@@ -100,9 +100,16 @@ impl HookEnvironment {
     /// Reads what `git-receive-pack(1)` sets for its hooks.
     ///
     /// # Errors
-    /// `GIT_DIR` is not set: git did not start this.
+    /// `GIT_DIR` is not set: git did not start this. Or git is told to keep refs in another place than
+    /// the repository's own configuration says, where refgate would not look.
     pub fn read() -> Result<Self> {
         use std::os::unix::ffi::OsStringExt;
+        if variable("GIT_REFERENCE_BACKEND").is_some() {
+            let what =
+                "GIT_REFERENCE_BACKEND is set: git has other refs than its configuration says";
+            return Err(Error::new(ErrorKind::Environment, what)
+                .hint("set extensions.refStorage in the repository instead"));
+        }
         let git_dir = variable("GIT_DIR").ok_or_else(|| {
             Error::new(ErrorKind::Usage, "GIT_DIR is not set: git starts this command as a hook")
                 .hint("to judge before pushing, use: refgate check")
@@ -134,7 +141,7 @@ fn certificate() -> Option<CertificateClaim> {
 
 /// Variables that lead git to another repository, other objects or other refs, and
 /// languages that its messages would come in.
-const REDIRECTING: [&str; 17] = [
+const REDIRECTING: [&str; 18] = [
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
@@ -147,6 +154,7 @@ const REDIRECTING: [&str; 17] = [
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
     "GIT_QUARANTINE_PATH",
+    "GIT_REFERENCE_BACKEND",
     "GIT_REPLACE_REF_BASE",
     "GIT_SHALLOW_FILE",
     "GIT_WORK_TREE",

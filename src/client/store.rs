@@ -1,9 +1,11 @@
 //! Writes objects and refs into the user's repository.
 //!
 //! The only use of libgit2: storing bytes under the right name, in whatever
-//! format the repository has, and moving a ref only if it is where it is believed to be.
+//! format the repository has, and moving a ref only if it is where it is believed to be. It knows no
+//! reftables; there objects are written by gix, and refs are moved by git itself.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use super::sign::Signer;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
@@ -12,10 +14,23 @@ use crate::id::{CommitId, HashKind, ObjectId, TreeId, parse_hex};
 use crate::refname::RefName;
 use crate::repo::fault::ObjectKind;
 use crate::repo::header::Ident;
+use crate::repo::layout::{Layout, RefFormat};
+use crate::repo::write::write_loose;
 
 /// A repository that is written to.
 pub struct Store {
-    repository: git2::Repository,
+    git_dir: PathBuf,
+    means: Means,
+}
+
+/// What writes.
+enum Means {
+    Libgit2(git2::Repository),
+    /// Where refs are in a reftable.
+    Git {
+        objects_dir: PathBuf,
+        hash: HashKind,
+    },
 }
 
 impl Store {
@@ -24,9 +39,21 @@ impl Store {
     /// # Errors
     /// It cannot be opened.
     pub fn open(git_dir: &Path) -> Result<Self> {
-        let repository = git2::Repository::open(git_dir)
-            .during(ErrorKind::Repository, || format!("opening {}", git_dir.display()))?;
-        Ok(Self { repository })
+        let step = || format!("opening {}", git_dir.display());
+        let means = match git2::Repository::open(git_dir) {
+            Ok(repository) => Means::Libgit2(repository),
+            Err(error) if error.message().contains("extension") => {
+                let layout = Layout::open(git_dir)?;
+                match layout.refs {
+                    RefFormat::Reftable => {
+                        Means::Git { objects_dir: layout.objects_dir(), hash: layout.hash }
+                    }
+                    RefFormat::Files => return Err(error).during(ErrorKind::Repository, step),
+                }
+            }
+            Err(error) => return Err(error).during(ErrorKind::Repository, step),
+        };
+        Ok(Self { git_dir: git_dir.into(), means })
     }
 
     /// Stores an object and returns its id.
@@ -35,13 +62,19 @@ impl Store {
     /// It cannot be written.
     pub fn write(&self, kind: ObjectKind, bytes: &[u8]) -> Result<ObjectId> {
         let step = || format!("storing a {kind}");
+        let repository = match &self.means {
+            Means::Libgit2(repository) => repository,
+            Means::Git { objects_dir, hash } => {
+                return write_loose(objects_dir, *hash, kind, bytes);
+            }
+        };
         let kind = match kind {
             ObjectKind::Blob => git2::ObjectType::Blob,
             ObjectKind::Tree => git2::ObjectType::Tree,
             ObjectKind::Commit => git2::ObjectType::Commit,
             ObjectKind::Tag => git2::ObjectType::Tag,
         };
-        let odb = self.repository.odb().during(ErrorKind::Repository, step)?;
+        let odb = repository.odb().during(ErrorKind::Repository, step)?;
         let id = odb.write(kind, bytes).during(ErrorKind::Repository, step)?;
         parse_hex(id.to_string().as_bytes())
             .ok_or_else(|| Error::new(ErrorKind::Internal, "libgit2 returned no id").while_(step()))
@@ -126,10 +159,9 @@ impl Store {
     /// # Errors
     /// Nobody is configured.
     fn who(&self) -> Result<String> {
-        let git_dir = self.repository.path();
         let outcome = Run::new("git")
             .args(["-c", "user.useConfigOnly=true", "--git-dir"])
-            .args([git_dir])
+            .args([&self.git_dir])
             .args(["var", "GIT_COMMITTER_IDENT"])
             .outcome()?;
         if outcome.status.success() {
@@ -151,16 +183,40 @@ impl Store {
         why: &str,
     ) -> Result<()> {
         let step = || format!("moving {name}");
+        let repository = match &self.means {
+            Means::Libgit2(repository) => repository,
+            Means::Git { hash, .. } => {
+                let old = old.map_or_else(|| ObjectId::null(*hash), |old| old.0);
+                return self.update_ref(name, new.0, old, why).map_err(|e| e.while_(step()));
+            }
+        };
         let oid = |id: CommitId| {
             git2::Oid::from_bytes(id.0.as_slice())
                 .during(ErrorKind::Internal, || "converting an id".into())
         };
         let text = String::from_utf8(name.as_bytes().to_vec()).during(ErrorKind::Usage, step)?;
         let result = match old {
-            Some(old) => self.repository.reference_matching(&text, oid(new)?, true, oid(old)?, why),
-            None => self.repository.reference(&text, oid(new)?, false, why),
+            Some(old) => repository.reference_matching(&text, oid(new)?, true, oid(old)?, why),
+            None => repository.reference(&text, oid(new)?, false, why),
         };
         result.map(drop).during(ErrorKind::Repository, step)
+    }
+
+    /// Moves a ref by `git-update-ref(1)`; the null id stands for none. No hook is run, as libgit2 runs none.
+    fn update_ref(&self, name: &RefName, new: ObjectId, old: ObjectId, why: &str) -> Result<()> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let outcome = Run::new("git")
+            .args(["-c", "core.hooksPath=/dev/null", "-c", "reftable.lockTimeout=3000"])
+            .args(["--git-dir".as_ref(), self.git_dir.as_os_str()])
+            .args(["update-ref", "-m", why])
+            .args([OsStr::from_bytes(name.as_bytes())])
+            .args([new.to_hex().to_string(), old.to_hex().to_string()])
+            .outcome()?;
+        if outcome.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&outcome.stderr).trim_end().to_owned();
+        Err(Error::new(ErrorKind::Repository, said))
     }
 }
 

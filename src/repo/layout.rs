@@ -14,6 +14,17 @@ pub struct Layout {
     pub common_dir: PathBuf,
     /// The hash function of the repository's object ids.
     pub hash: HashKind,
+    /// How the refs are stored.
+    pub refs: RefFormat,
+}
+
+/// How a repository stores its refs (`extensions.refStorage`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefFormat {
+    /// In files of their own, and in `packed-refs`.
+    Files,
+    /// In a stack of tables.
+    Reftable,
 }
 
 /// A repository's `config` beyond this size is not one that people wrote.
@@ -27,14 +38,14 @@ impl Layout {
     ///
     /// # Errors
     /// Refuses what refgate cannot read faithfully: an unknown repository format or
-    /// extension (`gitrepository-layout(5)`), refs in a reftable, a shallow
-    /// repository, one with grafts, a partial clone.
+    /// extension (`gitrepository-layout(5)`), a shallow repository, one with
+    /// grafts, a partial clone.
     pub fn open(git_dir: &Path) -> Result<Self> {
         let common_dir = common_dir(git_dir)?;
         let config = common_dir.join("config");
         let bytes = read_bounded(&config, CONFIG_BYTES)?
             .ok_or_else(|| repository_error(format!("{}: no such file", config.display())))?;
-        let hash = object_format(&bytes)
+        let (hash, refs) = formats(&bytes)
             .map_err(|error| error.while_(format!("reading {}", config.display())))?;
         for (file, why) in [
             ("shallow", "the repository is shallow, so its history is cut off"),
@@ -46,7 +57,7 @@ impl Layout {
                     .hint("complete the repository and remove that file"));
             }
         }
-        Ok(Self { git_dir: git_dir.into(), common_dir, hash })
+        Ok(Self { git_dir: git_dir.into(), common_dir, hash, refs })
     }
 
     /// Returns the directory of the repository's own objects.
@@ -65,13 +76,13 @@ fn common_dir(git_dir: &Path) -> Result<PathBuf> {
     Ok(git_dir.join(text.trim_end_matches('\n')))
 }
 
-fn object_format(config: &[u8]) -> Result<HashKind> {
+fn formats(config: &[u8]) -> Result<(HashKind, RefFormat)> {
     use gix::config::File;
     let options = gix::config::file::init::Options::default();
     let metadata = gix::config::file::Metadata::api();
     let file = File::from_bytes_no_includes(config, metadata, options)
         .during(ErrorKind::Repository, || "parsing".into())?;
-    let mut hash = HashKind::Sha1;
+    let (mut hash, mut refs) = (HashKind::Sha1, RefFormat::Files);
     let version =
         file.string("core.repositoryformatversion").map_or_else(|| "0".into(), |v| v.to_string());
     if !matches!(version.as_str(), "0" | "1") {
@@ -86,14 +97,10 @@ fn object_format(config: &[u8]) -> Result<HashKind> {
             match (name.as_str(), value.to_ascii_lowercase().as_str()) {
                 ("objectformat", "sha1") => hash = HashKind::Sha1,
                 ("objectformat", "sha256") => hash = HashKind::Sha256,
-                ("refstorage", "files")
-                | ("noop" | "preciousobjects" | "worktreeconfig" | "relativeworktrees", _) => {}
-                ("refstorage", "reftable") => {
-                    return Err(repository_error(
-                        "its refs are in a reftable, which refgate cannot read yet",
-                    )
-                    .hint("convert it: git refs migrate --ref-format=files"));
-                }
+                ("refstorage", "files") => refs = RefFormat::Files,
+                // git itself refuses it in a repository of the older format.
+                ("refstorage", "reftable") if version == "1" => refs = RefFormat::Reftable,
+                ("noop" | "preciousobjects" | "worktreeconfig" | "relativeworktrees", _) => {}
                 ("partialclone", _) => {
                     return Err(repository_error(
                         "it is a partial clone, so objects may be missing",
@@ -107,7 +114,7 @@ fn object_format(config: &[u8]) -> Result<HashKind> {
             }
         }
     }
-    Ok(hash)
+    Ok((hash, refs))
 }
 
 fn repository_error(what: impl Into<String>) -> Error {
@@ -141,25 +148,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_object_format_comes_from_the_extensions() {
-        assert_eq!(object_format(b"[core]\n\tbare = true\n").expect("plain"), HashKind::Sha1);
-        let sha256 =
-            b"[core]\nrepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n";
-        assert_eq!(object_format(sha256).expect("sha256"), HashKind::Sha256);
+    fn the_formats_come_from_the_extensions() {
+        let read = |config: &[u8]| formats(config).expect("known formats");
+        let plain = b"[core]\n\tbare = true\n";
+        assert_eq!(read(plain), (HashKind::Sha1, RefFormat::Files));
+        let one = b"[core]\nrepositoryformatversion = 1\n[extensions]\n".to_vec();
+        let with = |lines: &[u8]| [&one, lines].concat();
+        let sha256 = with(b"\tobjectformat = sha256\n");
+        assert_eq!(read(&sha256), (HashKind::Sha256, RefFormat::Files));
+        let tables = with(b"\trefStorage = reftable\n");
+        assert_eq!(read(&tables), (HashKind::Sha1, RefFormat::Reftable));
+        let files = with(b"\trefStorage = files\n");
+        assert_eq!(read(&files), (HashKind::Sha1, RefFormat::Files));
     }
 
     #[test]
-    fn t154_a_reftable_is_named_and_refused() {
-        let error = object_format(b"[extensions]\nrefStorage = reftable\n").expect_err("no reader");
-        assert!(error.to_string().contains("reftable"), "{error}");
+    fn t154_other_places_for_refs_are_refused() {
+        for config in [
+            "[extensions]\nrefStorage = reftable\n",
+            "[core]\nrepositoryformatversion = 1\n[extensions]\nrefStorage = reftable:///elsewhere\n",
+            "[core]\nrepositoryformatversion = 1\n[extensions]\nrefStorage = new\n",
+        ] {
+            let error = formats(config.as_bytes()).expect_err(config);
+            assert!(error.to_string().contains("refstorage"), "{error}");
+        }
     }
 
     #[test]
     fn t156_a_partial_clone_and_unknown_extensions_are_refused() {
         for config in ["partialClone = origin", "compatObjectFormat = sha256", "new = thing"] {
             let config = format!("[extensions]\n{config}\n");
-            assert!(object_format(config.as_bytes()).is_err(), "{config}");
+            assert!(formats(config.as_bytes()).is_err(), "{config}");
         }
-        assert!(object_format(b"[core]\nrepositoryformatversion = 2\n").is_err());
+        assert!(formats(b"[core]\nrepositoryformatversion = 2\n").is_err());
     }
 }

@@ -14,10 +14,12 @@ pub mod notes;
 pub mod objects;
 pub mod range;
 pub mod refs;
+pub mod reftable;
 pub mod shallow;
 mod store;
 pub mod tag;
 pub mod tree;
 pub mod view;
+pub mod write;
 
 pub use fault::{Fault, ReadError};

@@ -180,7 +180,7 @@ impl Objects for Incoming<'_> {
     }
 }
 
-fn gix_kind(kind: ObjectKind) -> gix::objs::Kind {
+pub(super) fn gix_kind(kind: ObjectKind) -> gix::objs::Kind {
     match kind {
         ObjectKind::Blob => gix::objs::Kind::Blob,
         ObjectKind::Tree => gix::objs::Kind::Tree,

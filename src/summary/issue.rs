@@ -31,8 +31,9 @@ use crate::repo::tag::Tag;
 use crate::settings::Settings;
 use crate::snapshot::{Ask, Rules};
 
-/// How often the notes ref is tried to move when somebody else moves it without our lock.
-const ATTEMPTS: u32 = 8;
+/// How often the notes ref is tried to move when somebody else moves it without our lock, or
+/// moves any other ref of a reftable, which has one lock for all.
+const ATTEMPTS: u32 = 10;
 
 /// Returns the updates of a landed push that have a summary: those of protected refs. What would
 /// have been refused and was only warned about has none: it did not pass.
@@ -118,7 +119,9 @@ impl Issuer<'_> {
             match store.move_ref(&self.notes, commit, tip, "refgate: verification summaries") {
                 Ok(()) => return Ok(()),
                 Err(error) if attempt == ATTEMPTS => return Err(error),
-                Err(_) => std::thread::sleep(std::time::Duration::from_millis(20)),
+                Err(_) => {
+                    std::thread::sleep(std::time::Duration::from_millis(20) * attempt);
+                }
             }
         }
     }

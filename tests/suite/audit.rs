@@ -4,14 +4,19 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::summaries::{land, world_with};
+use crate::summaries::{land, world_of};
 use crate::support::world::{CONFIG, Said, World};
 use crate::support::{command, run};
 use crate::threats_policy::document;
 
 /// A server with two releases, the server's key being known.
 pub fn releases() -> World {
-    let world = world_with(&format!("{CONFIG}portfolio = \"payments\"\n"));
+    releases_of(&[])
+}
+
+/// The same on a server that was made with these options of `git init`.
+pub fn releases_of(init: &[&str]) -> World {
+    let world = world_of(init, &format!("{CONFIG}portfolio = \"payments\"\n"));
     land(&world, "one");
     release(&world, "v1.0.0");
     land(&world, "two");

@@ -39,6 +39,8 @@ mod laws;
 mod ledger;
 mod policy_refs;
 mod push;
+mod reftable;
+mod reftable_server;
 mod release;
 mod repositories;
 mod review_changes;

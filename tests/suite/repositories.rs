@@ -28,23 +28,6 @@ fn t153_a_sha256_repository_from_first_push_to_release_branch() {
     });
 }
 
-/// git's own commands read a reftable; refgate does not, and says so instead of seeing no refs.
-#[test]
-fn t154_a_reftable_is_refused() {
-    let world = World::with(REVIEW, &structure());
-    let dana = world.person("dana");
-    dana.topic("topic");
-    dana.commit("anything");
-    world.server_git(&["refs", "migrate", "--ref-format=reftable"]);
-    for name in ["topic:main", "topic:topic"] {
-        let said = world.cannot_judge(&["reftable"], || dana.push(&[name]));
-        assert!(said.err.contains("git refs migrate --ref-format=files"), "{said}");
-    }
-    let installed =
-        world.refgate(&world.path("."), &["install", &world.server().to_string_lossy()]);
-    assert!(!installed.ok && installed.err.contains("reftable"), "{installed}");
-}
-
 #[test]
 fn t157_grafts_and_a_shallow_file_on_the_server() {
     let world = World::with(REVIEW, &structure());

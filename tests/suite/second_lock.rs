@@ -25,14 +25,30 @@ fn on_server(world: &World, args: &[&str]) -> bool {
     output(command("git").arg("-C").arg(world.server()).args(args)).status.success()
 }
 
+/// A server whose refs are in a reftable.
+fn on_a_reftable() -> World {
+    crate::reftable::required();
+    let world = World::empty(&["--ref-format=reftable"]);
+    world.bootstrap(REVIEW, &structure());
+    world
+}
+
 #[test]
 fn t141_with_a_second_lock_git_refuses_when_hooks_are_gone() {
-    let world = World::with(REVIEW, &structure());
+    a_second_lock(&World::with(REVIEW, &structure()));
+}
+
+#[test]
+fn t141_a_second_lock_on_a_reftable() {
+    a_second_lock(&on_a_reftable());
+}
+
+fn a_second_lock(world: &World) {
     let config = std::fs::read_to_string(world.server().join("config")).expect("a file");
-    install(&world, &["--hard"]);
+    install(world, &["--hard"]);
     let locked = world.server_git(&["config", "--get-all", "receive.procReceiveRefs"]);
     assert_eq!(locked.lines().next(), Some("refs/heads/main"), "{locked}");
-    install(&world, &["--hard"]);
+    install(world, &["--hard"]);
     assert_eq!(world.server_git(&["config", "--get-all", "receive.procReceiveRefs"]), locked);
     let dana = world.person("dana");
     let commit = dana.propose("retry");
@@ -40,13 +56,13 @@ fn t141_with_a_second_lock_git_refuses_when_hooks_are_gone() {
     for who in ["cleo", "ben"] {
         world.person(who).approves(&commit);
     }
-    let landed = records_of(&world, "landed");
+    let landed = records_of(world, "landed");
     dana.push(&["retry:main", "retry:refs/heads/other"]).accepted();
     assert_eq!(world.on_server("refs/heads/main"), Some(commit));
-    assert_eq!(records_of(&world, "landed"), landed + 1);
+    assert_eq!(records_of(world, "landed"), landed + 1);
 
     // Without the first lock the second judges, and its reason stands behind the ref.
-    remove_hook(&world, "pre-receive");
+    remove_hook(world, "pre-receive");
     let next = dana.propose("more");
     let before = world.refs();
     let said = dana.push(&["more:main"]);
@@ -63,7 +79,7 @@ fn t141_with_a_second_lock_git_refuses_when_hooks_are_gone() {
     dana.push(&["more:main"]).accepted();
 
     // Without both git refuses what is protected, and nothing else.
-    remove_hook(&world, "proc-receive");
+    remove_hook(world, "proc-receive");
     dana.propose("last");
     let tip = world.on_server("refs/heads/main");
     let said = dana.push(&["last:main"]);
@@ -73,7 +89,7 @@ fn t141_with_a_second_lock_git_refuses_when_hooks_are_gone() {
     let said = world.refgate(&world.path("."), &["doctor", "--no-push", &server]);
     assert!(said.code == Some(1) && said.out.contains("hooks/proc-receive is not there"), "{said}");
 
-    install(&world, &["--hard"]);
+    install(world, &["--hard"]);
     world.refgate(&world.path("."), &["uninstall", &server]).accepted();
     let after = std::fs::read_to_string(world.server().join("config")).expect("a file");
     assert!(!after.contains("procReceiveRefs"), "{after}");
@@ -83,8 +99,16 @@ fn t141_with_a_second_lock_git_refuses_when_hooks_are_gone() {
 
 #[test]
 fn t144_the_watch_sees_moves_that_no_push_brought_and_breaks_no_upkeep() {
-    let world = World::with(REVIEW, &structure());
-    install(&world, &["--watch"]);
+    the_watch(&World::with(REVIEW, &structure()));
+}
+
+#[test]
+fn t144_the_watch_on_a_reftable() {
+    the_watch(&on_a_reftable());
+}
+
+fn the_watch(world: &World) {
+    install(world, &["--watch"]);
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     for who in ["cleo", "ben"] {
@@ -92,24 +116,24 @@ fn t144_the_watch_sees_moves_that_no_push_brought_and_breaks_no_upkeep() {
     }
     let first = world.on_server("refs/heads/main").expect("a tip");
     dana.push(&["retry:main"]).accepted();
-    assert_eq!(records_of(&world, "moved"), 0, "a push that was judged is no move past the hook");
+    assert_eq!(records_of(world, "moved"), 0, "a push that was judged is no move past the hook");
     for upkeep in
         [&["pack-refs", "--all"][..], &["gc", "-q", "--prune=now"], &["pack-refs", "--all"]]
     {
-        assert!(on_server(&world, upkeep), "{upkeep:?}");
+        assert!(on_server(world, upkeep), "{upkeep:?}");
     }
-    assert!(on_server(&world, &["update-ref", "refs/heads/side", &first]));
-    assert_eq!(records_of(&world, "moved"), 0, "nobody protects refs/heads/side");
-    assert!(on_server(&world, &["update-ref", "refs/heads/release/1.0", &first]));
-    assert_eq!(records_of(&world, "moved"), 1, "a release branch that nobody pushed");
+    assert!(on_server(world, &["update-ref", "refs/heads/side", &first]));
+    assert_eq!(records_of(world, "moved"), 0, "nobody protects refs/heads/side");
+    assert!(on_server(world, &["update-ref", "refs/heads/release/1.0", &first]));
+    assert_eq!(records_of(world, "moved"), 1, "a release branch that nobody pushed");
     // What was pushed was judged: going back to it is not.
-    assert!(on_server(&world, &["update-ref", "refs/heads/main", &format!("{first}~0^{{}}")]));
-    assert_eq!(records_of(&world, "moved"), 2);
+    assert!(on_server(world, &["update-ref", "refs/heads/main", &format!("{first}~0^{{}}")]));
+    assert_eq!(records_of(world, "moved"), 2);
     dana.topic("unseen");
     let unseen = dana.commit("Unseen");
     dana.push(&["unseen"]).accepted();
-    assert!(on_server(&world, &["update-ref", "refs/heads/main", &unseen]));
-    assert_eq!(records_of(&world, "moved"), 3);
+    assert!(on_server(world, &["update-ref", "refs/heads/main", &unseen]));
+    assert_eq!(records_of(world, "moved"), 3);
     let server = world.server().to_string_lossy().into_owned();
     let said = world.refgate(&world.path("."), &["doctor", "--no-push", &server]);
     assert!(said.out.contains("moved without being judged: refs/heads/main"), "{said}");
@@ -121,11 +145,11 @@ fn t144_the_watch_sees_moves_that_no_push_brought_and_breaks_no_upkeep() {
     dana.topic("refused");
     let refused = dana.commit("Refused");
     dana.push(&["refused"]).accepted();
-    assert!(!on_server(&world, &["update-ref", "refs/heads/main", &refused]));
+    assert!(!on_server(world, &["update-ref", "refs/heads/main", &refused]));
     assert_eq!(world.on_server("refs/heads/main"), Some(unseen));
     for upkeep in
         [&["pack-refs", "--all"][..], &["gc", "-q", "--prune=now"], &["branch", "-D", "side"]]
     {
-        assert!(on_server(&world, upkeep), "{upkeep:?}");
+        assert!(on_server(world, upkeep), "{upkeep:?}");
     }
 }

@@ -18,7 +18,12 @@ fn world() -> World {
 
 /// A world with these rules whose policy lists the key of the server.
 pub fn world_with(config: &str) -> World {
-    let world = World::empty(&[]);
+    world_of(&[], config)
+}
+
+/// The same on a server that was made with these options of `git init`.
+pub fn world_of(init: &[&str], config: &str) -> World {
+    let world = World::empty(init);
     let public = public_key(&world);
     let fingerprint = fingerprint(&world, &public);
     let row = format!("| Server | refgate@localhost | `{fingerprint}` | summaries |\n");

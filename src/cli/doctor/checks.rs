@@ -11,9 +11,10 @@ use crate::exec::Run;
 use crate::id::CommitId;
 use crate::ledger::Event;
 use crate::refname::RefName;
-use crate::repo::layout::Layout;
+use crate::repo::layout::{Layout, RefFormat};
 use crate::repo::objects::Trusted;
 use crate::repo::refs::Refs;
+use crate::repo::reftable::Stack;
 use crate::repo::view::View;
 use crate::settings::{Require, Settings};
 use crate::snapshot::{Ask, Rules, Snapshot};
@@ -29,6 +30,9 @@ const MANY_PACKS: usize = 50;
 
 /// So many loose refs, and listing them gets slow.
 const MANY_REFS: usize = 2_000;
+
+/// From here on tables of refs are worth packing; git keeps them few of its own accord.
+const MANY_TABLES: usize = 64;
 
 /// So many records are looked through for moves past the hook.
 const MANY_RECORDS: usize = 1_000;
@@ -278,8 +282,17 @@ fn objects(layout: &Layout) -> Result<Check> {
     // As git gc counts: one directory of 256 stands for all.
     let loose = count(&dir.join("17"), "")? * 256;
     let graph = dir.join("info/commit-graph").exists() || dir.join("info/commit-graphs").exists();
-    let refs = loose_refs(&layout.common_dir.join("refs"), 0)?;
-    let found = format!("{packs} packs, about {loose} loose objects, {refs} loose refs");
+    let (refs, many, what, remedy) = match layout.refs {
+        RefFormat::Files => {
+            let refs = loose_refs(&layout.common_dir.join("refs"), 0)?;
+            (refs, MANY_REFS, "loose refs", "git pack-refs --all")
+        }
+        RefFormat::Reftable => {
+            let tables = Stack::new(&layout.common_dir, layout.hash).depth()?;
+            (tables, MANY_TABLES, "tables of refs", "git pack-refs")
+        }
+    };
+    let found = format!("{packs} packs, about {loose} loose objects, {refs} {what}");
     let mut advice = Vec::new();
     if packs > MANY_PACKS || loose > 6_700 {
         advice.push("git gc");
@@ -287,8 +300,8 @@ fn objects(layout: &Layout) -> Result<Check> {
     if !graph && packs > 0 {
         advice.push("git commit-graph write --reachable");
     }
-    if refs > MANY_REFS {
-        advice.push("git pack-refs --all");
+    if refs > many {
+        advice.push(remedy);
     }
     Ok(if advice.is_empty() {
         Check::ok("objects", found)
