@@ -163,7 +163,7 @@ impl<'a> Said<'a> {
             file,
             format: error.format.map(Format::id),
             reason: Some(error.to_string()),
-            remedy: error.remedy(),
+            remedy: Some(error.remedy()),
             line: error.place.map(|place| place.line),
             column: error.place.map(|place| place.column),
             ..Self::default()
@@ -228,13 +228,11 @@ impl<'a> Said<'a> {
             row("note", note.clone());
         }
         for finding in self.worst.iter().take(SHOWN) {
-            let place = finding.locations.first().map(String::as_str).unwrap_or_default();
-            let text = format!(
-                "{} in {}",
-                Foreign::from(finding.rule).shown(40),
-                Foreign::from(place).shown(60)
-            );
-            row(&finding.severity, text);
+            let place = finding.locations.first().map(|place| Foreign::from(place.as_str()));
+            let place = place.map(|place| format!(" in {}", place.shown(60))).unwrap_or_default();
+            let suppressed = if finding.suppressed { ", suppressed" } else { "" };
+            let rule = Foreign::from(finding.rule);
+            row(&finding.severity, format!("{}{place}{suppressed}", rule.shown(40)));
         }
     }
 }
