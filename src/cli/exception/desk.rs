@@ -7,14 +7,12 @@ use jiff::civil::Date;
 use crate::cli::args::Server;
 use crate::cli::output::Output;
 use crate::client::workspace::Workspace;
-use crate::clock::Deadline;
 use crate::collect::{Scene, Stop, exceptions, why};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::evidence::exception::{self, DIRECTORY, Document, ExceptionId, Known, Side, day_of};
 use crate::evidence::vex;
 use crate::policy::{Period, Policy};
 use crate::repo::layout::read_bounded;
-use crate::repo::objects::Incoming;
 use crate::repo::tree::Tree;
 
 /// A clone in which somebody works on exceptions.
@@ -48,20 +46,8 @@ impl Desk {
         &self,
         work: impl FnOnce(&Scene<'_, '_>) -> Result<T>,
     ) -> Result<T> {
-        let Workspace { objects, snapshot, limits, now, anchor, .. } = &self.workspace;
-        let incoming: Incoming<'_> = self.workspace.incoming()?;
-        let deadline: Deadline = self.workspace.deadline();
-        work(&Scene {
-            incoming: &incoming,
-            trusted: objects,
-            policy: &snapshot.policy,
-            keys: &snapshot.keys,
-            limits,
-            deadline: &deadline,
-            now: *now,
-            anchor: Some(*anchor),
-            pusher: None,
-        })
+        let (incoming, deadline) = (self.workspace.incoming()?, self.workspace.deadline());
+        work(&self.workspace.scene(&incoming, &deadline))
     }
 
     /// Reads the documents of the work tree and of the server's main branch.

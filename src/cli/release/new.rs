@@ -103,17 +103,7 @@ impl Known {
     ) -> std::result::Result<Self, Stop> {
         let incoming = workspace.incoming()?;
         let deadline = workspace.deadline();
-        let scene = Scene {
-            incoming: &incoming,
-            trusted: &workspace.objects,
-            policy: &workspace.snapshot.policy,
-            keys: &workspace.snapshot.keys,
-            limits: &workspace.limits,
-            deadline: &deadline,
-            now: workspace.now,
-            anchor: Some(workspace.anchor),
-            pusher: None,
-        };
+        let scene = workspace.scene(&incoming, &deadline);
         let tips = workspace.notes_tips()?;
         let tags = workspace.judged()?.view.tags(b"refs/tags/")?;
         let policy = &workspace.snapshot.policy;

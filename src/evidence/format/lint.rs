@@ -1,7 +1,8 @@
-//! What `shellcheck -f json1` writes, and `-f json`, which is its list alone.
+//! Lists of findings by file, line and level, as `hadolint -f json` and `shellcheck -f json`
+//! write them; `shellcheck -f json1` writes the list as a member.
 //!
-//! Neither says which files were checked, so a list without comments is not
-//! recognised: it would prove nothing.
+//! Neither says which files were checked, so that a list without findings is not recognised: it
+//! would prove nothing.
 
 use serde::Deserialize;
 
@@ -20,8 +21,8 @@ struct Root<'a> {
 }
 
 #[derive(Deserialize)]
-struct Comment<'a> {
-    code: u64,
+struct Comment<'a, C> {
+    code: C,
     #[serde(borrow)]
     file: Text<'a>,
     line: Option<Whole>,
@@ -31,18 +32,39 @@ struct Comment<'a> {
     message: Option<Text<'a>>,
 }
 
-/// Reads a ShellCheck report.
-pub(super) fn read(
+/// Reads a hadolint report.
+pub(super) fn hadolint(
     document: Document<'_>,
     limits: &Limits,
     overrides: &SeverityOverrides,
 ) -> Result<Report, ReadError> {
-    let mut scan = Scan::new(document, limits, "ShellCheck", None);
-    let levels = overrides.of("ShellCheck");
-    let add = |Object(comment): Object<Comment<'_>>| {
+    let scan = Scan::new(document, limits, "Hadolint", None);
+    let rule = |code: Text<'_>| code.to_string();
+    read(scan, Class::Configuration, overrides, rule)
+}
+
+/// Reads a ShellCheck report.
+pub(super) fn shellcheck(
+    document: Document<'_>,
+    limits: &Limits,
+    overrides: &SeverityOverrides,
+) -> Result<Report, ReadError> {
+    let scan = Scan::new(document, limits, "ShellCheck", None);
+    read(scan, Class::Code, overrides, |code: u64| format!("SC{code}"))
+}
+
+fn read<'a, C: Deserialize<'a>>(
+    mut scan: Scan<'a>,
+    class: Class,
+    overrides: &SeverityOverrides,
+    rule: impl Fn(C) -> String,
+) -> Result<Report, ReadError> {
+    let document = scan.document;
+    let levels = overrides.of(&scan.tool());
+    let add = |Object(comment): Object<Comment<'a, C>>| {
         let rating = levels.rate(&comment.level);
         scan.add(rating, false, |tool| {
-            Ok(Finding::new(Class::Code, rating, &format!("SC{}", comment.code), tool)
+            Ok(Finding::new(class, rating, &rule(comment.code), tool)
                 .at(path::location(&comment.file, comment.line.and_then(Whole::line)))
                 .titled(comment.message.as_deref())
                 .identified_by(Mark::Line))
@@ -62,7 +84,18 @@ mod tests {
     use crate::evidence::format::testing::report;
 
     #[test]
-    fn both_forms_are_read_alike() {
+    fn levels_are_words_of_the_table() {
+        let report = report(
+            r#"[{"code": "DL3007", "file": "Dockerfile", "line": 1, "level": "warning", "message": "m"},
+            {"code": "SC2046", "file": "Dockerfile", "line": 2, "level": "error"},
+            {"code": "DL1", "file": "Dockerfile", "level": "ignore"}]"#,
+        );
+        assert_eq!((report.open.high, report.open.medium, report.open.unknown), (1, 1, 1));
+        assert_eq!(report.findings[0].rule, "SC2046");
+    }
+
+    #[test]
+    fn both_forms_of_shellcheck_are_read_alike() {
         let list = r#"[{"file": "a.sh", "line": 2, "endLine": 2, "level": "error", "code": 2164, "message": "m"},
             {"file": "a.sh", "line": 3, "endLine": 3, "level": "style", "code": 2006}]"#;
         for text in [list.to_owned(), format!(r#"{{"comments": {list}}}"#)] {
