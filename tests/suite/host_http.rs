@@ -173,7 +173,7 @@ fn t150_twenty_clients_at_once_over_http() {
         .map(|at| {
             let refspec = match at % 4 {
                 0 => "good:refs/heads/main".to_owned(),
-                1 => "bad:refs/heads/main".to_owned(),
+                1 => "+bad:refs/heads/main".to_owned(),
                 _ => format!("bad:refs/heads/side-{at}"),
             };
             let mut push = dana.command();

@@ -185,7 +185,8 @@ fn t150_twenty_clients_at_once_keep_the_chain_and_the_rules() {
     dana.git(&["checkout", "-q", "main"]);
     let mut pushes: Vec<std::process::Command> = Vec::new();
     for at in 0..20 {
-        // One that may land, thrice; others that may not; branches that nobody protects.
+        // One that may land, some times; others that may not, sent whatever the client has seen (+);
+        // branches that nobody protects.
         let refspec = match at % 5 {
             0 => "good:refs/heads/main".to_owned(),
             1 | 2 => format!("main~0:refs/heads/side-{at}"),
@@ -193,7 +194,7 @@ fn t150_twenty_clients_at_once_keep_the_chain_and_the_rules() {
                 dana.git(&["checkout", "-q", "-B", &format!("bad-{at}"), "main"]);
                 dana.write("net/up.rs", format!("fn bad_{at}() {{}}\n"));
                 dana.commit("Bad");
-                format!("bad-{at}:refs/heads/main")
+                format!("+bad-{at}:refs/heads/main")
             }
         };
         let mut push = dana.command();

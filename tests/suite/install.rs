@@ -424,3 +424,64 @@ fn a_kind_of_server_that_is_not_known_is_refused_everywhere() {
         after.keys().filter(|path| before.get(*path) != after.get(*path)).collect();
     assert!(changed.is_empty(), "{changed:?}");
 }
+
+/// Hooks that were there get what git gives them, say what they say, end as they end, and take their time.
+#[test]
+fn hooks_that_are_kept_run_as_git_ran_them() {
+    let world = World::with(REVIEW, &structure());
+    let server = world.server();
+    refgate(&world, &["uninstall"], &server).accepted();
+    let seen = world.path("seen");
+    let note = |what: &str| {
+        format!("#!/bin/sh\n{{ echo \"{what} $# $*\"; cat; }} >>'{}'\n", seen.display())
+    };
+    script(
+        &server.join("hooks/update"),
+        &(note("update") + "echo update speaks\n[ \"$1\" != refs/heads/no ]\n"),
+    );
+    script(
+        &server.join("hooks/post-receive"),
+        &(note("post-receive") + "echo post-receive speaks >&2\n"),
+    );
+    // Slower than refgate itself may be.
+    script(&server.join("hooks/pre-receive"), &(note("pre-receive") + "sleep 2\n"));
+    let settings = server.join("refgate.toml");
+    let root = world.fingerprint("ada");
+    std::fs::write(&settings, "[limits]\ntime-ms = 1500\n").expect("written");
+    let before = everything(&server);
+    refgate(&world, &["install", "--trust-root", &root], &server).accepted();
+    let dana = world.person("dana");
+    let commit = dana.propose("topic");
+    world.refuses(&["review-approval-missing"], || dana.push(&["topic:main"]));
+    for who in ["cleo", "ben"] {
+        world.person(who).approves(&commit);
+    }
+    std::fs::remove_file(&seen).expect("removed");
+    let main = world.on_server("refs/heads/main").expect("a tip");
+    let said = dana.push(&["topic:main"]);
+    said.accepted();
+    assert!(
+        said.err.contains("update speaks") && said.err.contains("post-receive speaks"),
+        "{said}"
+    );
+    let line = format!("{main} {commit} refs/heads/main\n");
+    assert_eq!(
+        std::fs::read_to_string(&seen).expect("written by the hooks"),
+        format!(
+            "pre-receive 0 \n{line}update 3 refs/heads/main {main} {commit}\npost-receive 0 \n{line}"
+        )
+    );
+    // The update hook is not ours here, and refuses as it did; as ours it is kept, and refuses still.
+    assert!(!dana.push(&["topic:no"]).ok);
+    refgate(&world, &["install", "--hook", "update"], &server).accepted();
+    let said = dana.push(&["topic:no"]);
+    assert!(!said.ok && said.err.contains("update speaks"), "{said}");
+    refgate(&world, &["uninstall"], &server).accepted();
+    let after = everything(&server);
+    for (path, was) in &before {
+        let is_of_git = path.starts_with(server.join("objects"))
+            || path.starts_with(server.join("refs"))
+            || path.starts_with(server.join("refgate"));
+        assert!(is_of_git || after.get(path) == Some(was), "{} is not as it was", path.display());
+    }
+}
