@@ -66,6 +66,13 @@ impl Run {
         self
     }
 
+    /// Takes from the program what the environment says to git, which a client may have set.
+    #[must_use]
+    pub fn without_git_variables(mut self) -> Self {
+        self.command.env_clear().envs(crate::env::without_git()).env("LC_ALL", "C.UTF-8");
+        self
+    }
+
     /// Passes on exactly the environment of refgate, for a program that git would have started itself.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "a chained hook gets what git gave to its own")]

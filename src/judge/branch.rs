@@ -298,7 +298,12 @@ impl Judge<'_> {
         new: CommitId,
         trust_ref: &RefName,
     ) -> Result<Option<Outcome>, Stop> {
-        match snapshot::read_all(scene.incoming, new, &self.ask(trust_ref)) {
+        match snapshot::read_all(
+            scene.incoming,
+            new,
+            &self.ask(trust_ref),
+            &self.repository.settings.floor,
+        ) {
             Ok(_) => Ok(None),
             Err(Void::Files(diagnostics)) => {
                 let diagnostics = diagnostics.iter().map(Into::into).collect();

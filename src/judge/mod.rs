@@ -19,10 +19,10 @@ mod tag;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::certificate::Presented;
 use crate::clock::{Deadline, Timestamp};
 use crate::collect::notes_ref::{NotesRef, NotesTips};
 use crate::collect::{Scene, Stop, exceptions, notes_guard};
-use crate::env::CertificateClaim;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Pusher;
 use crate::id::{CommitId, ObjectId};
@@ -68,8 +68,8 @@ pub struct Circumstances {
     pub tags: TagsAre,
     /// Who pushes, as the server says.
     pub pusher: Option<Pusher>,
-    /// What git says about a push certificate.
-    pub certificate: Option<CertificateClaim>,
+    /// The push certificate, where one is asked for and was presented.
+    pub certificate: Option<Presented>,
 }
 
 /// Why release tags are judged.

@@ -3,11 +3,13 @@
 //! Made by hand, since git's own client cannot be told that a ref is hidden. All refs are hidden
 //! for this one push (`receive.hideRefs`): git still asks its hooks, and then moves nothing, whatever
 //! they say. A refusal drops the commit with the quarantine; where the hook accepts it, and git has
-//! taken it over, it is removed by its name. The judgement is recorded, as every judgement is.
+//! taken it over, it is removed by its name. refgate itself is told that this push is a dry one: it judges
+//! it, accepts it never, and does not record it.
 
 use std::path::Path;
 
 use super::super::args::Hook;
+use super::super::dry::{self, Word};
 use super::super::hook::settings;
 use super::super::install::place;
 use super::super::server::{account, in_repository};
@@ -45,18 +47,21 @@ pub(super) fn dry_push(layout: &Layout) -> Result<Check> {
     let through_git = matches!(settings.host, Host::Plain | Host::Gitolite)
         && !settings.leniency.is_lenient()
         && place.as_ref().is_ok_and(|place| place.file.exists());
+    let word = Word::leave(layout)?;
     let outcome = if through_git {
-        receive_pack(layout, &parcel, &target)?
+        receive_pack(layout, &parcel, &target, &word)?
     } else {
-        directly(layout, settings.host, &parcel, &target)?
+        directly(layout, settings.host, &parcel, &target, &word)?
     };
+    drop(word);
     let said = text(&outcome);
     let left = left_behind(layout, &parcel, &target, &view)?;
     let way = if through_git { "git receive-pack" } else { "the hook itself" };
     let warned = said.contains("warning: this push would be refused")
         || said.contains("which would be refused");
     let refused = said.contains("error: push rejected") || said.contains("so it is refused");
-    Ok(if let Some(left) = left {
+    let accepted = said.contains("this dry push would pass") && !warned;
+    Ok(if let Some(left) = left.or_else(|| accepted.then(String::new)) {
         Check::not(
             "dry push",
             State::Problem,
@@ -165,7 +170,7 @@ fn give_to_owner(layout: &Layout, directory: &Path) -> Result<()> {
 }
 
 /// Pushes through git, as a client would.
-fn receive_pack(layout: &Layout, parcel: &Parcel, target: &Target) -> Result<Outcome> {
+fn receive_pack(layout: &Layout, parcel: &Parcel, target: &Target, word: &Word) -> Result<Outcome> {
     let zero = layout.hash.null().to_hex().to_string();
     let old = target.old.map_or(zero, |old| old.to_hex().to_string());
     let Parcel { directory, commit } = parcel;
@@ -193,6 +198,7 @@ fn receive_pack(layout: &Layout, parcel: &Parcel, target: &Target) -> Result<Out
             "receive.autogc=false",
         ])
         .args(["receive-pack"])
+        .variable(dry::VARIABLE, &word.text)
         .args([&layout.common_dir])
         .input(input)
         .outcome()
@@ -221,7 +227,13 @@ fn objects(parcel: &Parcel) -> Result<Vec<u8>> {
 }
 
 /// Starts the hook as the server would, where the server is more than git.
-fn directly(layout: &Layout, host: Host, parcel: &Parcel, target: &Target) -> Result<Outcome> {
+fn directly(
+    layout: &Layout,
+    host: Host,
+    parcel: &Parcel,
+    target: &Target,
+    word: &Word,
+) -> Result<Outcome> {
     let zero = layout.hash.null().to_hex().to_string();
     let old = target.old.map_or(zero, |old| old.to_hex().to_string());
     let update = place::of(layout, host, Hook::Update)?.file;
@@ -229,6 +241,7 @@ fn directly(layout: &Layout, host: Host, parcel: &Parcel, target: &Target) -> Re
     let is_update = !pre_receive.exists() && update.exists();
     let file = if is_update { update } else { pre_receive };
     let run = in_repository(layout, Run::new(&file))?
+        .variable(dry::VARIABLE, &word.text)
         .variable("GIT_DIR", &layout.common_dir)
         .variable("GIT_OBJECT_DIRECTORY", parcel.directory.path())
         .variable("GIT_ALTERNATE_OBJECT_DIRECTORIES", layout.objects_dir());

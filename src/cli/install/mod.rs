@@ -145,9 +145,18 @@ fn plan(layout: &Layout, args: &Install, program: &Path, root: Option<&str>) -> 
     let mut hooks = vec![Hook::PostReceive, args.hook];
     hooks.extend(args.watch.then_some(Hook::ReferenceTransaction));
     hooks.extend(args.hard.then_some(Hook::ProcReceive));
-    if (args.hard || args.watch) && !matches!(host, Host::Plain | Host::Gitolite) {
-        let what = format!("{} uses these hooks itself, or has no place for them", host.name());
-        return Err(Error::new(ErrorKind::Usage, what).hint("leave out --hard and --watch"));
+    let (has_lock, has_watch) = match host {
+        Host::Plain | Host::Gitolite => (true, true),
+        Host::Gitea | Host::Forgejo => (false, true),
+        Host::Gitlab | Host::Ghes => (false, false),
+    };
+    for (is_asked, has_place, option) in
+        [(args.hard, has_lock, "--hard"), (args.watch, has_watch, "--watch")]
+    {
+        if is_asked && !has_place {
+            let what = format!("{} uses that hook itself, or has no place for it", host.name());
+            return Err(Error::new(ErrorKind::Usage, what).hint(format!("leave out {option}")));
+        }
     }
     if host == Host::Forgejo {
         shared::require_home(layout)?;

@@ -45,7 +45,17 @@ pub fn of(layout: &Layout, host: Host, hook: Hook) -> Result<Place> {
                 has_room: false,
             })
         }
-        // Gitea has them in each repository; Forgejo, from version 11 on, in one place (`core.hooksPath`).
+        // Neither has this hook, and git starts it without their help.
+        Host::Gitea | Host::Forgejo if hook == Hook::ReferenceTransaction => {
+            let hooks = directory(layout)?;
+            Ok(Place {
+                file: hooks.join(hook.name()),
+                is_outside: is_outside(layout, &hooks),
+                hooks,
+                has_room: false,
+            })
+        }
+        // Gitea has them in each repository; newer Forgejo in one place (`core.hooksPath`).
         Host::Gitea | Host::Forgejo => Ok(in_directory(directory(layout)?)),
         Host::Gitlab => Ok(in_directory(layout.common_dir.join("custom_hooks"))),
         Host::Ghes => Err(Error::new(
