@@ -40,6 +40,7 @@ mod ledger;
 mod policy_refs;
 mod push;
 mod release;
+mod release_gate;
 mod repositories;
 mod review_changes;
 mod review_people;
