@@ -234,6 +234,21 @@ impl fmt::Display for ExceptionId {
 }
 
 impl Exception {
+    /// Says in a few words what it lets pass.
+    #[must_use]
+    pub fn allows(&self) -> String {
+        match self.waives {
+            Waives::EveryGate => "every gate, by break-glass".into(),
+            Waives::Freeze => "landing in a freeze".into(),
+            Waives::Findings => {
+                let places = self.scope.paths.iter().map(ToString::to_string);
+                let places = places.chain(self.scope.packages.iter().map(ToString::to_string));
+                let places: Vec<String> = places.collect();
+                format!("{} in {}", self.scope.rules.join(", "), places.join(", "))
+            }
+        }
+    }
+
     /// Returns the first moment at which it no longer counts: 00:00 UTC of the day after `expires`.
     #[must_use]
     pub fn end(&self) -> jiff::Timestamp {

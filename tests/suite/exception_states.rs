@@ -247,3 +247,67 @@ fn a_trusted_directory_that_cannot_be_read_lets_no_exception_count() {
     refused.refused(&["scan-finding-open", "exception-malformed"]);
     assert!(refused.err.contains("(limits.exceptions)"), "{refused}");
 }
+
+#[test]
+fn documents_that_cannot_be_read_are_quoted_by_file_and_line() {
+    let world = side();
+    let good = document(-1, 30);
+    let line =
+        |begins: &str| good.lines().position(|line| line.starts_with(begins)).expect(begins) + 1;
+    let signed = |text: &str| signed(&world, text, "EX-1", "eve", 0).into_bytes();
+    let duration = line("Soon.");
+    let bad: Vec<(&str, Vec<u8>, usize, &str)> = vec![
+        (
+            "unknown key",
+            signed(&good.replace("owner", "ownr")),
+            line("owner"),
+            "unknown key \"ownr\"",
+        ),
+        (
+            "duplicate key",
+            signed(&good.replacen("owner", "owner = \"x@example.org\"\nowner", 1)),
+            line("owner") + 1,
+            "duplicate key",
+        ),
+        (
+            "no such day",
+            signed(&good.replacen(
+                good.lines().nth(line("expires") - 1).expect("a line"),
+                "expires = \"2027-02-30\"",
+                1,
+            )),
+            line("expires"),
+            "no day of the calendar",
+        ),
+        (
+            "approved in the middle",
+            signed(&good.replacen("Soon.", "Approved-by: Eve Sand <eve@example.org>\n\nSoon.", 1)),
+            duration + 2,
+            "text behind the signature in line",
+        ),
+        (
+            "no text",
+            [&signed(&good)[..], b"M\xfcller\n"].concat(),
+            signed(&good).split(|b| *b == b'\n').count(),
+            "the line is not UTF-8",
+        ),
+        (
+            "hidden in a comment",
+            signed(&good.replacen("Soon.", "<!-- Soon. -->", 1)),
+            line("## Duration"),
+            "\"Duration\" is not filled in",
+        ),
+    ];
+    for (what, bytes, line, says) in bad {
+        let dana = brings(&world, "EX-1", "");
+        dana.write("exceptions/EX-1.md", &bytes);
+        let commit = dana.commit("Bring an exception");
+        dana.git(&["push", "-q", "origin", "+HEAD:refs/heads/topic"]);
+        crate::exceptions::finds(&world, &commit, "net/up.rs");
+        let said = dana.push(&TO_SIDE);
+        said.refused(&["scan-finding-open", "exception-malformed"]);
+        assert!(said.err.contains(&format!("exceptions/EX-1.md:{line}")), "{what} {line}: {said}");
+        let text = said.err.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>();
+        assert!(text.join(" ").contains(says), "{what}: {said}");
+    }
+}

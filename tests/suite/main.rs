@@ -44,6 +44,7 @@ mod push;
 mod reftable;
 mod reftable_server;
 mod release;
+mod release_gate;
 mod repositories;
 mod review_changes;
 mod review_people;

@@ -1,6 +1,8 @@
 //! Releases in real pushes: from the document to the deployment, and what keeps a tag from being one.
 
-use crate::exceptions::{amend, id_of, pushes, requested, takes_over};
+use crate::exceptions::{
+    amend, attested, document as exception, id_of, pushes, requested, signed, takes_over,
+};
 #[cfg(feature = "openpgp")]
 use crate::support::gpg::Gpg;
 use crate::support::world::{CONFIG, Said, World, structure};
@@ -13,7 +15,7 @@ pub const RULES: &str = "repository = \"git.example.org/demo/app\"\n\
     [[protect]]\nrefs = [\"refs/tags/v*\"]\ngates = [\"checklist\"]\n";
 
 /// Lands files on main as one commit, which Ada, Ben and Cleo approve.
-fn lands(world: &World, files: &[(&str, &[u8])]) -> String {
+pub fn lands(world: &World, files: &[(&str, &[u8])]) -> String {
     let dana = world.person("dana");
     dana.topic("topic");
     for (path, content) in files {
@@ -29,7 +31,7 @@ fn lands(world: &World, files: &[(&str, &[u8])]) -> String {
 }
 
 /// Ben signs a tag of main and pushes it.
-fn tags(world: &World, name: &str) -> Said {
+pub fn tags(world: &World, name: &str) -> Said {
     let ben = world.person("ben");
     ben.git(&["fetch", "-q", "origin"]);
     ben.git(&["tag", "-f", "-s", "-m", name, name, "origin/main"]);
@@ -37,7 +39,7 @@ fn tags(world: &World, name: &str) -> Said {
 }
 
 /// Returns a message without its frame and line breaks.
-fn words(said: &Said) -> String {
+pub fn words(said: &Said) -> String {
     said.err.split_whitespace().filter(|word| *word != "|").collect::<Vec<_>>().join(" ")
 }
 
@@ -274,8 +276,47 @@ fn t109_an_exception_that_the_release_does_not_list() {
     let new = dana.refgate(&["release", "new", "v1.0.3"]);
     new.accepted();
     let written = std::fs::read_to_string(dana.dir().join("releases/v1.0.3.md")).expect("written");
-    assert!(written.contains(&format!("\n- {id}, until ")), "{written}");
+    assert!(written.contains(&format!("\n- {id}: L1 in /net/up.rs, until ")), "{written}");
     tags(&world, "v1.0.1").accepted();
+}
+
+#[test]
+fn the_document_says_what_the_release_brings_and_rests_on() {
+    let rules = "repository = \"git.example.org/demo/app\"\n\
+        [[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n\
+        [[protect]]\nrefs = [\"refs/tags/v*\"]\ngates = [\"scan\", \"tests\", \"review\", \"checklist\"]\n\
+        [scan]\nrequire = [\"sast\"]\n[tests]\nsuites = [\"unit\"]\n";
+    let world = World::with(rules, &structure());
+    let ben = world.person("ben");
+    ben.topic("retry");
+    ben.write("net/up.rs", "fn up() { /* retry */ }\n");
+    let except = exception(-1, 30)
+        .replace("refs = [\"refs/heads/side\"]", "refs = [\"refs/heads/main\", \"refs/tags/v*\"]");
+    ben.write("exceptions/EX-1.md", signed(&world, &except, "EX-1", "eve", 0));
+    let commit = ben.commit("Retry | with [odd] <title>");
+    ben.push(&["+retry"]).accepted();
+    attested(&world, &commit);
+    ben.push(&["retry:main"]).refused(&["review-self-approved"]);
+    // Paths of no domain need a second maintainer, and Ben's own approval is none: an administrator helps.
+    world.server_git(&["update-ref", "refs/heads/main", &commit]);
+
+    let dana = world.person("dana");
+    dana.topic("release");
+    dana.refgate(&["release", "new", "1.0.0"]).accepted();
+    let path = dana.dir().join("releases/v1.0.0.md");
+    let written = std::fs::read_to_string(path).expect("written");
+    let short = &commit[..12];
+    for line in [
+        &format!(
+            "- {short} Retry \\| with \\[odd\\] \\<title\\>; approved by Ada Lovelace, Cleo Roth\n"
+        ),
+        &format!("| scan | sast of ci@example.org, 1 finding stands by EX-1 on {short} |\n"),
+        &format!("| tests | tests:unit of ci@example.org on {short} |\n"),
+        &format!("| review | {short} of refs/heads/main, 1 landing |\n"),
+        &"- EX-1: L1 in /net/, until 2".to_owned(),
+    ] {
+        assert!(written.contains(line.as_str()), "{line}: {written}");
+    }
 }
 
 #[test]

@@ -177,8 +177,15 @@ pub(super) fn stopped(stop: Stop) -> Error {
     }
 }
 
-/// Says how to send a document that was written.
-pub(super) fn say_commit(id: &ExceptionId, what: &str, out: &mut Output) {
-    out.note("commit it with the change that needs it, or land it by itself:");
-    out.note(&format!("    git add {} && git commit -m \"{what} {id}\"", id.path()));
+/// Says how to send documents that were written.
+pub(super) fn say_commit(ids: &[ExceptionId], what: &str, out: &mut Output) {
+    out.note(if ids.len() == 1 {
+        "commit it with the change that needs it, or land it by itself:"
+    } else {
+        "commit them with the change that needs them, or land them by themselves:"
+    });
+    let paths: Vec<String> = ids.iter().map(ExceptionId::path).collect();
+    let names: Vec<&str> = ids.iter().map(ExceptionId::as_str).collect();
+    let (paths, names) = (paths.join(" "), names.join(", "));
+    out.note(&format!("    git add {paths} && git commit -m \"{what} {names}\""));
 }

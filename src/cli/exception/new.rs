@@ -12,6 +12,8 @@ use super::verdict::{Finding, Verdict};
 use crate::cli::args::exception::New;
 use crate::cli::check;
 use crate::cli::output::Output;
+use crate::cli::release::sign::judge_planned;
+use crate::cli::release::tag::{self, Planned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::exception::{self, ExceptionId, PackagePattern, Waives, latest_end};
 use crate::policy::paths::PathPattern;
@@ -87,11 +89,9 @@ pub(super) fn new(dir: &Path, args: &New, out: &mut Output) -> Result<()> {
     if open {
         out.note("fill in what is open. Then");
     }
-    if let Some(id) = written.first() {
-        out.note("Security Engineering approves the document, on your branch or theirs:");
-        written.iter().for_each(|id| out.note(&format!("    refgate exception approve {id}")));
-        say_commit(id, "Request exception", out);
-    }
+    out.note("Security Engineering approves what was written, on your branch or theirs:");
+    written.iter().for_each(|id| out.note(&format!("    refgate exception approve {id}")));
+    say_commit(&written, "Request", out);
     Ok(())
 }
 
@@ -124,8 +124,17 @@ fn requests(
         None if args.from_check => {
             let first = args.refs.first().map(String::as_str);
             let to = check::destination(&desk.workspace, first)?;
-            let head = desk.workspace.git.commit("HEAD")?;
-            let judged = check::judge_update(&desk.workspace, &to, head.0)?;
+            let workspace = &desk.workspace;
+            let head = workspace.git.commit("HEAD")?;
+            let judged = if to.is_tag() {
+                let planned = Planned::of(workspace, &to.to_string())?;
+                match tag::object(workspace, &planned)? {
+                    Some(made) => check::judge_update(workspace, &to, made)?,
+                    None => judge_planned(workspace, &planned, head)?,
+                }
+            } else {
+                check::judge_update(workspace, &to, head.0)?
+            };
             Some(Verdict::parse(json::verdict(&judged).as_bytes())?.findings()?)
         }
         None => None,

@@ -91,7 +91,14 @@ fn only_planned(workspace: &Workspace, commit: &str) -> Result<Planned> {
 }
 
 /// Judges a tag that is not made yet, but for its signature.
-fn judge_planned(workspace: &Workspace, planned: &Planned, commit: CommitId) -> Result<Verdict> {
+///
+/// # Errors
+/// It cannot be judged.
+pub(in crate::cli) fn judge_planned(
+    workspace: &Workspace,
+    planned: &Planned,
+    commit: CommitId,
+) -> Result<Verdict> {
     let unsigned = format!(
         "object {commit}\ntype commit\ntag {}\ntagger refgate <refgate@localhost> {} +0000\n\nPlanned\n",
         planned.short,

@@ -81,8 +81,7 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
 }
 
 fn relied_text(relied: &Relied) -> String {
-    let what = if relied.break_glass { ", break-glass" } else { "" };
-    format!("{}  until {}{what}", relied.id, prose(&relied.expires, 12))
+    format!("{}  until {}, {}", relied.id, prose(&relied.expires, 12), prose(&relied.allows, 160))
 }
 
 fn previous(since: Option<&String>) -> String {
@@ -99,7 +98,7 @@ fn land_first(context: &Context<'_>, first: &str) -> Vec<Hint> {
     let short = context.short_ref();
     hints.push(run(format!("git tag -f -s {short} {}", context.trust_tracking())));
     hints.push(say("see what is still open, without pushing:"));
-    hints.push(run(format!("refgate check {short}")));
+    hints.push(run(format!("refgate release check {short}")));
     hints
 }
 
