@@ -98,7 +98,12 @@ mod tests {
     fn only_the_word_that_was_left_counts_and_only_while_it_is_there() {
         let dir = tempfile::tempdir().expect("a directory");
         let git_dir = dir.path().to_path_buf();
-        let layout = Layout { git_dir: git_dir.clone(), common_dir: git_dir, hash: HashKind::Sha1 };
+        let layout = Layout {
+            git_dir: git_dir.clone(),
+            common_dir: git_dir,
+            hash: HashKind::Sha1,
+            refs: crate::repo::layout::RefFormat::Files,
+        };
         let asked = |said: Option<&str>| is_asked(&layout, said).expect("read");
         assert!(!asked(Some(&"0".repeat(WORD_BYTES))), "nothing was left");
         let word = Word::leave(&layout).expect("left");
