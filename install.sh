@@ -107,8 +107,9 @@ build_release() {
     need cargo "install Rust, https://rustup.rs, or give a built refgate: --binary FILE"
     target=$(static_target)
     if [ -n "$target" ]; then
-        # With --target the flag reaches the binary alone, and no procedural macro.
-        RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static"
+        # With --target the flags reach the binary alone, and no procedural macro. At a fixed address
+        # nothing is relocated at each start, which takes longer than judging (docs/performance.md).
+        RUSTFLAGS="${RUSTFLAGS:-} -C target-feature=+crt-static -C relocation-model=static"
         export RUSTFLAGS
     else
         say "note: nothing here links statically, so the binary will need this system's libc"

@@ -32,11 +32,13 @@ use refgate::evidence::approval::{
 use refgate::evidence::dsse::{Envelope, pre_authentication_encoding};
 use refgate::evidence::kind::Kind;
 use refgate::evidence::predicate::{self, Form, SARIF_TYPE};
-use refgate::id::{CommitId, ObjectId, parse_hex};
+use refgate::id::{CommitId, HashKind, ObjectId};
 use refgate::principal::PrincipalId;
 use refgate::refname::RefName;
 use refgate::repo::diff::{ChangedPath, raw};
+use refgate::repo::fault::ObjectKind;
 use refgate::repo::tree::{Entry, Mode, compare, write};
+use refgate::repo::write::write_loose;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 const REPOSITORY: &str = "bench.example.org/repository";
@@ -198,7 +200,7 @@ fn string(bytes: &[u8]) -> Vec<u8> {
 }
 
 struct Maker {
-    repository: git2::Repository,
+    objects: PathBuf,
     people: [Signer; 4],
     files: BTreeMap<usize, ObjectId>,
     meta: ObjectId,
@@ -210,7 +212,7 @@ const PER_DIRECTORY: usize = 100;
 impl Maker {
     fn new(options: &Options) -> Self {
         let server = options.out.join("server.git");
-        let repository = git2::Repository::init_bare(&server).unwrap();
+        git(&["init", "-q", "--bare", "--template=", server.to_str().unwrap()]);
         std::fs::write(server.join("HEAD"), "ref: refs/heads/main\n").unwrap();
         let people =
             [Signer::new("ada"), Signer::new("cleo"), Signer::new("dana"), Signer::new("ci")];
@@ -231,19 +233,19 @@ impl Maker {
             people.iter().map(|p| format!("{} {}\n", p.email, p.public())).collect();
         std::fs::write(options.out.join("keys/allowed_signers"), signers).unwrap();
         let now = refgate::clock::now().as_second();
-        let zero = ObjectId::null(refgate::id::HashKind::Sha1);
-        let mut maker = Self { repository, people, files: BTreeMap::new(), meta: zero, now };
+        let zero = ObjectId::null(HashKind::Sha1);
+        let objects = server.join("objects");
+        let mut maker = Self { objects, people, files: BTreeMap::new(), meta: zero, now };
         maker.meta = maker.trusted_files();
         for file in 0..options.files.max(1) {
-            let blob = maker.object(git2::ObjectType::Blob, format!("file {file}\n").as_bytes());
+            let blob = maker.object(ObjectKind::Blob, format!("file {file}\n").as_bytes());
             maker.files.insert(file, blob);
         }
         maker
     }
 
-    fn object(&self, kind: git2::ObjectType, bytes: &[u8]) -> ObjectId {
-        let id = self.repository.odb().unwrap().write(kind, bytes).unwrap();
-        parse_hex(id.to_string().as_bytes()).unwrap()
+    fn object(&self, kind: ObjectKind, bytes: &[u8]) -> ObjectId {
+        write_loose(&self.objects, HashKind::Sha1, kind, bytes).unwrap()
     }
 
     fn trusted_files(&self) -> ObjectId {
@@ -265,8 +267,8 @@ impl Maker {
         let config = format!(
             "repository = \"{REPOSITORY}\"\n[scan]\nrequire = [\"sast\"]\n[tests]\nsuites = [\"unit\"]\n"
         );
-        let structure = self.object(git2::ObjectType::Blob, structure.as_bytes());
-        let config = self.object(git2::ObjectType::Blob, config.as_bytes());
+        let structure = self.object(ObjectKind::Blob, structure.as_bytes());
+        let config = self.object(ObjectKind::Blob, config.as_bytes());
         self.tree(vec![
             (Mode::File, "STRUCTURE.md".into(), structure),
             (Mode::File, "refgate.toml".into(), config),
@@ -279,7 +281,7 @@ impl Maker {
             .iter()
             .map(|(mode, name, id)| Entry { mode: *mode, name: name.as_bytes(), id: *id })
             .collect();
-        self.object(git2::ObjectType::Tree, &write(&entries))
+        self.object(ObjectKind::Tree, &write(&entries))
     }
 
     fn directory(&self, number: usize) -> ObjectId {
@@ -308,8 +310,8 @@ impl Maker {
         let mut tip: Option<CommitId> = None;
         for number in 0..options.commits.max(1) {
             let file = number % self.files.len();
-            let blob = self
-                .object(git2::ObjectType::Blob, format!("file {file} at {number}\n").as_bytes());
+            let blob =
+                self.object(ObjectKind::Blob, format!("file {file} at {number}\n").as_bytes());
             self.files.insert(file, blob);
             directories.insert(file / PER_DIRECTORY, self.directory(file / PER_DIRECTORY));
             let tree = self.root_tree(&directories);
@@ -318,7 +320,7 @@ impl Maker {
             let who = self.people[2].header(seconds);
             let text =
                 format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\nChange {number}\n");
-            tip = Some(CommitId(self.object(git2::ObjectType::Commit, text.as_bytes())));
+            tip = Some(CommitId(self.object(ObjectKind::Commit, text.as_bytes())));
         }
         tip.unwrap()
     }
@@ -335,10 +337,8 @@ impl Maker {
         for number in 0..options.extra {
             let file = number % self.files.len();
             let old = self.files[&file];
-            let new = self.object(
-                git2::ObjectType::Blob,
-                format!("file {file} in push {number}\n").as_bytes(),
-            );
+            let new =
+                self.object(ObjectKind::Blob, format!("file {file} in push {number}\n").as_bytes());
             self.files.insert(file, new);
             directories.insert(file / PER_DIRECTORY, self.directory(file / PER_DIRECTORY));
             let tree = self.root_tree(&directories);
@@ -356,7 +356,7 @@ impl Maker {
             let signature =
                 self.people[2].armoured(format!("{head}{body}").as_bytes()).replace('\n', "\n ");
             let text = format!("{head}gpgsig {signature}\n{body}");
-            tip = CommitId(self.object(git2::ObjectType::Commit, text.as_bytes()));
+            tip = CommitId(self.object(ObjectKind::Commit, text.as_bytes()));
             commits.push(tip);
             notes.insert(tip.0, self.note(tip, tree, options.note_bytes));
         }
@@ -403,7 +403,7 @@ impl Maker {
             line("sast", &sarif(bytes), Form::Native(SARIF_TYPE)),
             line("tests:unit", &junit(bytes), Form::Embedded),
         ];
-        self.object(git2::ObjectType::Blob, format!("{}\n", lines.join("\n")).as_bytes())
+        self.object(ObjectKind::Blob, format!("{}\n", lines.join("\n")).as_bytes())
     }
 
     fn notes_commit(
@@ -411,7 +411,7 @@ impl Maker {
         options: &Options,
         mut notes: BTreeMap<ObjectId, ObjectId>,
     ) -> ObjectId {
-        let small = self.object(git2::ObjectType::Blob, b"a note\n");
+        let small = self.object(ObjectKind::Blob, b"a note\n");
         for number in 0..options.notes {
             let digest = ring::digest::digest(&ring::digest::SHA256, &number.to_be_bytes());
             notes.insert(ObjectId::try_from(&digest.as_ref()[..20]).unwrap(), small);
@@ -432,7 +432,7 @@ impl Maker {
         let tree = self.tree(entries);
         let who = self.people[3].header(self.now);
         self.object(
-            git2::ObjectType::Commit,
+            ObjectKind::Commit,
             format!("tree {tree}\nauthor {who}\ncommitter {who}\n\nNotes\n").as_bytes(),
         )
     }

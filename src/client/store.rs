@@ -1,59 +1,41 @@
-//! Writes objects and refs into the user's repository.
+//! Writes objects and refs into a repository.
 //!
-//! The only use of libgit2: storing bytes under the right name, in whatever
-//! format the repository has, and moving a ref only if it is where it is believed to be. It knows no
-//! reftables; there objects are written by gix, and refs are moved by git itself.
+//! A clone has worktrees, reflogs and refs in one format or another, and git knows them all: there a
+//! ref is moved by git itself. On a server, where a person waits for it, a ref in files is moved in process.
+//! Either way only if it is where it is believed to be.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::sign::Signer;
-use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use crate::error::{Error, ErrorKind, Result};
 use crate::exec::Run;
-use crate::id::{CommitId, HashKind, ObjectId, TreeId, parse_hex};
+use crate::id::{CommitId, HashKind, ObjectId, TreeId};
 use crate::refname::RefName;
 use crate::repo::fault::ObjectKind;
 use crate::repo::header::Ident;
 use crate::repo::layout::{Layout, RefFormat};
-use crate::repo::write::write_loose;
+use crate::repo::write::{move_file_ref, write_loose};
 
 /// A repository that is written to.
 pub struct Store {
-    git_dir: PathBuf,
-    means: Means,
-}
-
-/// What writes.
-enum Means {
-    Libgit2(git2::Repository),
-    /// Where refs are in a reftable.
-    Git {
-        objects_dir: PathBuf,
-        hash: HashKind,
-    },
+    layout: Layout,
+    is_server: bool,
 }
 
 impl Store {
-    /// Opens the repository at a git directory.
+    /// Opens the clone at a git directory.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// It cannot be read.
     pub fn open(git_dir: &Path) -> Result<Self> {
-        let step = || format!("opening {}", git_dir.display());
-        let means = match git2::Repository::open(git_dir) {
-            Ok(repository) => Means::Libgit2(repository),
-            Err(error) if error.message().contains("extension") => {
-                let layout = Layout::open(git_dir)?;
-                match layout.refs {
-                    RefFormat::Reftable => {
-                        Means::Git { objects_dir: layout.objects_dir(), hash: layout.hash }
-                    }
-                    RefFormat::Files => return Err(error).during(ErrorKind::Repository, step),
-                }
-            }
-            Err(error) => return Err(error).during(ErrorKind::Repository, step),
-        };
-        Ok(Self { git_dir: git_dir.into(), means })
+        Ok(Self { layout: Layout::open(git_dir)?, is_server: false })
+    }
+
+    /// Returns the store of a server's repository.
+    #[must_use]
+    pub fn of_server(layout: &Layout) -> Self {
+        Self { layout: layout.clone(), is_server: true }
     }
 
     /// Stores an object and returns its id.
@@ -61,23 +43,7 @@ impl Store {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, kind: ObjectKind, bytes: &[u8]) -> Result<ObjectId> {
-        let step = || format!("storing a {kind}");
-        let repository = match &self.means {
-            Means::Libgit2(repository) => repository,
-            Means::Git { objects_dir, hash } => {
-                return write_loose(objects_dir, *hash, kind, bytes);
-            }
-        };
-        let kind = match kind {
-            ObjectKind::Blob => git2::ObjectType::Blob,
-            ObjectKind::Tree => git2::ObjectType::Tree,
-            ObjectKind::Commit => git2::ObjectType::Commit,
-            ObjectKind::Tag => git2::ObjectType::Tag,
-        };
-        let odb = repository.odb().during(ErrorKind::Repository, step)?;
-        let id = odb.write(kind, bytes).during(ErrorKind::Repository, step)?;
-        parse_hex(id.to_string().as_bytes())
-            .ok_or_else(|| Error::new(ErrorKind::Internal, "libgit2 returned no id").while_(step()))
+        write_loose(&self.layout.objects_dir(), self.layout.hash, kind, bytes)
     }
 
     /// Stores a commit of the user and returns its id; signs it if there is a signer.
@@ -161,7 +127,7 @@ impl Store {
     fn who(&self) -> Result<String> {
         let outcome = Run::new("git")
             .args(["-c", "user.useConfigOnly=true", "--git-dir"])
-            .args([&self.git_dir])
+            .args([&self.layout.git_dir])
             .args(["var", "GIT_COMMITTER_IDENT"])
             .outcome()?;
         if outcome.status.success() {
@@ -182,32 +148,20 @@ impl Store {
         old: Option<CommitId>,
         why: &str,
     ) -> Result<()> {
-        let step = || format!("moving {name}");
-        let repository = match &self.means {
-            Means::Libgit2(repository) => repository,
-            Means::Git { hash, .. } => {
-                let old = old.map_or_else(|| ObjectId::null(*hash), |old| old.0);
-                return self.update_ref(name, new.0, old, why).map_err(|e| e.while_(step()));
-            }
-        };
-        let oid = |id: CommitId| {
-            git2::Oid::from_bytes(id.0.as_slice())
-                .during(ErrorKind::Internal, || "converting an id".into())
-        };
-        let text = String::from_utf8(name.as_bytes().to_vec()).during(ErrorKind::Usage, step)?;
-        let result = match old {
-            Some(old) => repository.reference_matching(&text, oid(new)?, true, oid(old)?, why),
-            None => repository.reference(&text, oid(new)?, false, why),
-        };
-        result.map(drop).during(ErrorKind::Repository, step)
+        let (new, old) = (new.0, old.map(|old| old.0));
+        if self.is_server && self.layout.refs == RefFormat::Files {
+            return move_file_ref(&self.layout, name, new, old);
+        }
+        let old = old.unwrap_or_else(|| ObjectId::null(self.layout.hash));
+        self.update_ref(name, new, old, why).map_err(|error| error.while_(format!("moving {name}")))
     }
 
-    /// Moves a ref by `git-update-ref(1)`; the null id stands for none. No hook is run, as libgit2 runs none.
+    /// Moves a ref by `git-update-ref(1)`; the null id stands for none. No hook is run.
     fn update_ref(&self, name: &RefName, new: ObjectId, old: ObjectId, why: &str) -> Result<()> {
         use std::os::unix::ffi::OsStrExt as _;
         let outcome = Run::new("git")
             .args(["-c", "core.hooksPath=/dev/null", "-c", "reftable.lockTimeout=3000"])
-            .args(["--git-dir".as_ref(), self.git_dir.as_os_str()])
+            .args(["--git-dir".as_ref(), self.layout.git_dir.as_os_str()])
             .args(["update-ref", "-m", why])
             .args([OsStr::from_bytes(name.as_bytes())])
             .args([new.to_hex().to_string(), old.to_hex().to_string()])

@@ -106,7 +106,7 @@ impl Issuer<'_> {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let lock = lock.during(ErrorKind::Environment, step)?;
         lock.lock().during(ErrorKind::Environment, step)?;
-        let store = Store::open(&self.layout.common_dir)?;
+        let store = Store::of_server(self.layout);
         let writer =
             Writer { objects: &self.objects, store: &store, limits: &self.settings.limits };
         let mut attempt = 0;

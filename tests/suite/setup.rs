@@ -417,10 +417,11 @@ fn init_names_everything_that_git_does_not_know() {
 /// what they were asked to do, since a real release takes minutes.
 #[test]
 fn a_release_is_static_where_it_can_be() {
+    let fixed = "-C target-feature=+crt-static -C relocation-model=static";
     for (musl, glibc, target, flags) in [
-        (true, true, "x86_64-unknown-linux-musl", "-C target-feature=+crt-static"),
-        (true, false, "x86_64-unknown-linux-musl", "-C target-feature=+crt-static"),
-        (false, true, "x86_64-unknown-linux-gnu", "-C target-feature=+crt-static"),
+        (true, true, "x86_64-unknown-linux-musl", fixed),
+        (true, false, "x86_64-unknown-linux-musl", fixed),
+        (false, true, "x86_64-unknown-linux-gnu", fixed),
         (false, false, "", ""),
     ] {
         let place = Place::new();
