@@ -225,7 +225,8 @@ forget() {
 
 uninstall_hooks() {
     if [ -d "$1" ]; then
-        "$tool" uninstall "$1"
+        # With --shared where nothing is to stay: a hook without its binary refuses every push.
+        "$tool" uninstall ${2:+"$2"} "$1"
     else
         say "note: $1 is gone, and its hooks with it"
     fi
@@ -250,7 +251,7 @@ uninstall() {
     fi
     repositories=$(recorded repository)
     while IFS= read -r path; do
-        [ -z "$path" ] || uninstall_hooks "$path" </dev/null
+        [ -z "$path" ] || uninstall_hooks "$path" --shared </dev/null
     done <<END
 $repositories
 END

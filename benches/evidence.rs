@@ -1,6 +1,6 @@
 //! How fast reports are read, and how much memory that takes.
 //!
-//!     cargo bench --bench evidence [FORMAT...]
+//!     cargo run --release --example read-reports [FORMAT...]
 //!
 //! Each report of a real tool from `tests/corpus` is grown to 10 MB by repeating its
 //! findings, components or tests. Each format is read in a process of its own, so that

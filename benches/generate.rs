@@ -3,11 +3,12 @@
 //!
 //! ```text
 //! cargo run --release --example generate-repository -- --out DIR [--commits N] [--extra E]
-//!     [--files F] [--refs R [--loose-refs | --reftable]] [--notes N] [--note-bytes B] [--packs P]
+//!     [--files F] [--refs R [--loose-refs | --reftable]] [--notes N] [--note-bytes B] [--report-bytes B]
+//!     [--packs P]
 //! ```
 //!
 //! Below DIR: `server.git`, `client.git` (has the extra commits), `extra.txt` (their ids, oldest
-//! first), `keys/`, `meta.json`. Each extra commit is signed by its author, carries two
+//! first), `keys/`, `meta.json`, and two reports of B bytes to attach. Each extra commit is signed by its author, carries two
 //! signed approvals as trailers, and has two pieces of evidence of B bytes in one note.
 //! Keys are derived from fixed bytes and worth nothing. Approvals hold for 30 days.
 
@@ -50,6 +51,7 @@ struct Options {
     reftable: bool,
     notes: usize,
     note_bytes: usize,
+    report_bytes: usize,
     packs: usize,
 }
 
@@ -80,6 +82,7 @@ fn options() -> Options {
         reftable: false,
         notes: 0,
         note_bytes: 20_480,
+        report_bytes: 0,
         packs: 1,
     };
     let mut args = std::env::args().skip(1);
@@ -102,6 +105,7 @@ fn options() -> Options {
             "--refs" => options.refs = number(),
             "--notes" => options.notes = number(),
             "--note-bytes" => options.note_bytes = number(),
+            "--report-bytes" => options.report_bytes = number(),
             "--packs" => options.packs = number(),
             other => panic!("no option {other}"),
         }
@@ -153,6 +157,33 @@ impl Signer {
         format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----", lines.join("\n"))
     }
 
+    /// The private key as OpenSSH keeps it (PROTOCOL.key), without a passphrase.
+    fn private(&self) -> String {
+        let public = self.key.public_key();
+        let mut secret = [
+            b"\0\0\0\x07\0\0\0\x07".to_vec(),
+            self.blob(),
+            string(&[&self.seed, public.as_ref()].concat()),
+            string(self.email.as_bytes()),
+        ]
+        .concat();
+        secret.extend((1..=8).take((8 - secret.len() % 8) % 8));
+        let none = string(b"none");
+        let text = STANDARD.encode(
+            [
+                b"openssh-key-v1\0".to_vec(),
+                none.clone(),
+                none,
+                string(b""),
+                1u32.to_be_bytes().to_vec(),
+                string(&self.blob()),
+                string(&secret),
+            ]
+            .concat(),
+        );
+        format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{text}\n-----END OPENSSH PRIVATE KEY-----\n")
+    }
+
     fn public(&self) -> String {
         format!("ssh-ed25519 {} {}", STANDARD.encode(self.blob()), self.email)
     }
@@ -195,6 +226,7 @@ impl Maker {
             )
             .unwrap();
         }
+        std::fs::write(options.out.join("keys/ci"), people[3].private()).unwrap();
         let signers: String =
             people.iter().map(|p| format!("{} {}\n", p.email, p.public())).collect();
         std::fs::write(options.out.join("keys/allowed_signers"), signers).unwrap();
@@ -449,6 +481,11 @@ impl Maker {
         git(&["-C", &text(&client), "update-ref", "refs/heads/main", &last.to_string()]);
         let ids: String = extra.iter().map(|id| format!("{id}\n")).collect();
         std::fs::write(options.out.join("extra.txt"), ids).unwrap();
+        if options.report_bytes > 0 {
+            let path = |name: &str| options.out.join(name);
+            std::fs::write(path("report.sarif"), sarif(options.report_bytes)).unwrap();
+            std::fs::write(path("report.xml"), junit(options.report_bytes)).unwrap();
+        }
         std::fs::write(options.out.join("meta.json"), format!("{{\"root\": \"{root}\"}}\n"))
             .unwrap();
     }

@@ -3,6 +3,7 @@
 //! ```text
 //! measure-hook process [--rounds N] [--ref REF] NAME=COMMAND.. -- REPOSITORY..
 //! measure-hook push    [--rounds N] [--ref REF] [--per-push N] NAME=COMMAND.. -- REPOSITORY..
+//! measure-hook watch   FILE COMMAND..
 //! ```
 //!
 //! `process` starts each command as git would start a `pre-receive` hook for the next commit, with
@@ -10,7 +11,8 @@
 //! one commit after the other into a copy of the repository for each command; an empty
 //! command is no hook at all, a name that begins with `update:` is installed as that hook, and
 //! behind `installed:` stands a refgate that is installed as `refgate install` does it, before and
-//! after the refs move.
+//! after the refs move. `watch` becomes the command, so that it can stand in a hook, and adds a line to
+//! FILE: seconds, seconds of processor time, and the peak of memory in MiB.
 //! Everything is interleaved in an order that is shuffled each round. The first
 //! command is what the others are compared with, the first repository what growth is compared with.
 
@@ -40,6 +42,10 @@ struct Options {
 fn main() {
     let mut args = std::env::args().skip(1);
     let mode = args.next().unwrap_or_default();
+    if mode == "watch" {
+        let file = args.next().expect("a file");
+        std::process::exit(watch(Path::new(&file), &args.collect::<Vec<_>>()));
+    }
     let mut options = Options {
         rounds: 100,
         per_push: 1,
@@ -67,8 +73,35 @@ fn main() {
     match mode.as_str() {
         "process" => process(&options),
         "push" => push(&options),
-        _ => panic!("measure-hook process|push"),
+        _ => panic!("measure-hook process|push|watch"),
     }
+}
+
+/// Runs a command to its end, with our input and output; returns how it ended.
+fn watch(file: &Path, command: &[String]) -> i32 {
+    let start = Instant::now();
+    let mut child = Command::new(&command[0]).args(&command[1..]).spawn().unwrap();
+    let proc = PathBuf::from(format!("/proc/{}", child.id()));
+    let read = |name: &str| std::fs::read_to_string(proc.join(name)).unwrap_or_default();
+    let (mut kilobytes, mut ticks) = (0.0, 0.0);
+    let status = loop {
+        if let Some(peak) = read("status").lines().find_map(|line| line.strip_prefix("VmHWM:")) {
+            kilobytes = peak.trim().trim_end_matches(" kB").parse().unwrap_or(kilobytes);
+        }
+        // Times in user mode and in the kernel: proc_pid_stat(5), fields 14 and 15.
+        if let Some((_, fields)) = read("stat").rsplit_once(") ") {
+            let fields = fields.split(' ').skip(11).take(2);
+            ticks = fields.filter_map(|field| field.parse::<f64>().ok()).sum();
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    };
+    let figures = (start.elapsed().as_secs_f64(), ticks / 100.0, kilobytes / 1024.0);
+    let mut file = std::fs::File::options().create(true).append(true).open(file).unwrap();
+    writeln!(file, "{:.2} {:.2} {:.1}", figures.0, figures.1, figures.2).unwrap();
+    status.code().unwrap_or(2)
 }
 
 /// Numbers that shuffle; the same in every run.

@@ -37,7 +37,9 @@ if [ -z "${REFGATE:-}" ]; then
 fi
 examples=${EXAMPLES:-$CARGO_TARGET_DIR/release/examples}
 if [ -z "${EXAMPLES:-}" ]; then
-    cargo build --quiet --release --example generate-repository --example measure-hook
+    # What measures is not what is measured: it needs no optimisation across crates.
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        cargo build --quiet --release --example generate-repository --example measure-hook
 fi
 printf 'fn main() {}\n' >"$dir/noop.rs"
 rustc -O -C panic=abort -C strip=symbols -C target-feature=+crt-static --target "$target" \

@@ -28,6 +28,8 @@ pub struct HookEnvironment {
     pub push_options: Vec<Vec<u8>>,
     /// What `git-receive-pack(1)` says about a push certificate; nothing of it is believed.
     pub certificate: Option<CertificateClaim>,
+    /// The word of a dry push of `refgate doctor`; counts only if it is the one that was left in the repository.
+    pub doctor: Option<String>,
 }
 
 /// The most push options that are looked at.
@@ -124,6 +126,7 @@ impl HookEnvironment {
             namespace: variable("GIT_NAMESPACE").map(OsStringExt::into_vec),
             push_options: push_options(),
             certificate: certificate(),
+            doctor: variable("REFGATE_DOCTOR").and_then(|word| word.into_string().ok()),
         })
     }
 }
@@ -171,6 +174,20 @@ pub fn for_programs() -> Vec<(OsString, OsString)> {
     std::env::vars_os()
         .filter(|(name, _)| !REDIRECTING.iter().any(|redirecting| name == redirecting))
         .collect()
+}
+
+/// Returns what git may see where a client must not tell it anything: no variable of git at all.
+#[must_use]
+pub fn without_git() -> Vec<(OsString, OsString)> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let is_gits = |name: &OsString| name.as_bytes().starts_with(b"GIT_");
+    for_programs().into_iter().filter(|(name, _)| !is_gits(name)).collect()
+}
+
+/// Returns the home of whoever runs refgate.
+#[must_use]
+pub fn home() -> Option<PathBuf> {
+    variable("HOME").map(PathBuf::from)
 }
 
 /// Returns the level and filter of the client's log (`REFGATE_LOG`), which goes to standard error.

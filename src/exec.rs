@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
@@ -18,6 +18,17 @@ const OUTPUT_BYTES: u64 = 256 << 20;
 pub struct Run {
     command: Command,
     input: Option<Vec<u8>>,
+}
+
+/// Another user, as whom a program is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub uid: u32,
+    /// Their group.
+    pub gid: u32,
+    /// Their home, if it is not the one that refgate was given.
+    pub home: Option<PathBuf>,
 }
 
 /// What a program printed and how it ended.
@@ -55,6 +66,13 @@ impl Run {
         self
     }
 
+    /// Takes from the program what the environment says to git, which a client may have set.
+    #[must_use]
+    pub fn without_git_variables(mut self) -> Self {
+        self.command.env_clear().envs(crate::env::without_git()).env("LC_ALL", "C.UTF-8");
+        self
+    }
+
     /// Passes on exactly the environment of refgate, for a program that git would have started itself.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "a chained hook gets what git gave to its own")]
@@ -65,9 +83,12 @@ impl Run {
 
     /// Runs as another user, which only root may ask for.
     #[must_use]
-    pub fn as_user(mut self, uid: u32, gid: u32) -> Self {
+    pub fn as_account(mut self, account: &Account) -> Self {
         use std::os::unix::process::CommandExt as _;
-        self.command.uid(uid).gid(gid);
+        self.command.uid(account.uid).gid(account.gid);
+        if let Some(home) = &account.home {
+            self.command.env("HOME", home).env("XDG_CONFIG_HOME", home.join(".config"));
+        }
         self
     }
 

@@ -68,6 +68,15 @@ pub fn parse_hex(hex: &[u8]) -> Option<ObjectId> {
     (lower && matches!(hex.len(), 40 | 64)).then(|| ObjectId::from_hex(hex).ok()).flatten()
 }
 
+/// Returns the digest of bytes, given in parts, by the hash function of a repository.
+#[must_use]
+pub fn digest(hash: HashKind, parts: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut hasher = gix::hash::hasher(hash);
+    parts.iter().for_each(|part| hasher.update(part));
+    // SHA-1 notices attempts at a collision.
+    hasher.try_finalize().ok().map(|id| id.as_slice().to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | One file per command; `cli::hook` is what git starts on the server. |
-//! | [`mod@env`], [`host`], [`receive`], [`certificate`], [`settings`] | What git and the server hand over, and what the administrator has set. |
+//! | [`mod@env`], [`host`], [`receive`], [`mod@receive_pack`], [`certificate`], [`settings`] | What git and the server hand over, and what the administrator has set. |
 //! | [`repo`] | The few questions asked of a repository, answered strictly from raw bytes. |
 //! | [`snapshot`], [`provenance`] | Policy, people and keys at the trust anchor, as trusted values. |
 //! | [`policy`], [`principal`] | The rules, and who may do what. |
@@ -45,6 +45,7 @@ pub mod policy;
 pub mod principal;
 pub mod provenance;
 pub mod receive;
+pub mod receive_pack;
 pub mod refname;
 pub mod repo;
 pub mod report;

@@ -151,13 +151,20 @@ impl Rules {
 }
 
 /// Reads everything from one commit: the root of trust that the administrator
-/// named by its id, or a commit that the push would make the trust anchor.
+/// named by its id, or a commit that the push would make the trust anchor. It is raised to what the
+/// server asks for at least, so that it is not void only once it counts.
 ///
 /// # Errors
 /// Says what is wrong in which file.
-pub fn read_all(objects: &impl Objects, commit: CommitId, ask: &Ask<'_>) -> Result<Snapshot, Void> {
+pub fn read_all(
+    objects: &impl Objects,
+    commit: CommitId,
+    ask: &Ask<'_>,
+    floor: &Floor,
+) -> Result<Snapshot, Void> {
     let files = Files::open(objects, commit, ask.limits)?;
-    let config = read_config(objects, &files, ask)?;
+    let mut config = read_config(objects, &files, ask)?;
+    floor.raise(&mut config);
     complete(objects, &files, config, ask)
 }
 

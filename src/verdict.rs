@@ -145,11 +145,11 @@ pub enum Warning {
     },
 }
 
-/// What a break-glass exception lets pass.
+/// What an exception for freezes, or for every gate, lets pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Waived {
-    /// The exception, which the push names.
+    /// The exception.
     pub id: ExceptionId,
     /// Its last day.
     pub expires: String,
@@ -201,6 +201,8 @@ pub struct RefJudgement {
     pub gates: Vec<(Gate, Outcome)>,
     /// What a break-glass exception lets pass.
     pub waived: Option<Waived>,
+    /// The freezes that an exception for them lifts.
+    pub lifted: Option<Waived>,
     /// What is said about the ref beside what its gates say.
     pub warnings: Vec<Warning>,
 }
@@ -218,6 +220,7 @@ impl RefJudgement {
             guards: Vec::new(),
             gates: Vec::new(),
             waived: None,
+            lifted: None,
             warnings: Vec::new(),
         }
     }
@@ -349,7 +352,7 @@ fn number(
         for (_, violation) in judgement.violations() {
             feed(violation.code());
         }
-        if let Some(waived) = &judgement.waived {
+        for waived in judgement.waived.iter().chain(&judgement.lifted) {
             feed(waived.id.as_str());
         }
     }

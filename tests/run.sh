@@ -30,7 +30,7 @@ die() {
 
 packages=
 missing=
-for tool in git:git ssh-keygen:openssh-client gpg:gnupg python3:python3 shellcheck:shellcheck cc:gcc \
+for tool in git:git ssh-keygen:openssh-client gpg:gnupg python3:python3 shellcheck:shellcheck cc:gcc c++:g++ \
     /usr/sbin/sshd:openssh-server /usr/share/gitolite3/gitolite-shell:gitolite3 \
     /usr/sbin/nginx:nginx-light /usr/sbin/fcgiwrap:fcgiwrap openssl:openssl chromium:chromium; do
     if ! command -v "${tool%%:*}" >/dev/null 2>&1; then
@@ -73,13 +73,14 @@ fi
 
 # ---- checks: those that need no build first, the tests last, so that their summary ends the output ----
 
-run cargo fmt --check
+run cargo fmt --all --check
 # shellcheck disable=SC2046 # names of scripts hold no blanks
 run shellcheck .ci/run hooks/* $(find . -path ./target -prune -o -name '*.sh' -print | sort)
-run cargo clippy --locked --all-targets --features sigstore -- -D warnings
+run cargo clippy --locked --workspace --all-targets --features sigstore -- -D warnings
 RUSTDOCFLAGS="-D warnings" run cargo doc --locked --features sigstore --no-deps
 # nextest runs no doc tests; some show that what must not compile does not.
 run cargo test --locked --features sigstore --doc
+run fuzz/run.sh 3
 if cargo nextest --version >/dev/null 2>&1; then
     run cargo nextest run --locked --features sigstore --no-fail-fast
 else

@@ -602,6 +602,9 @@ pub struct Uninstall {
     /// All bare repositories below this directory
     #[arg(long, value_name = "DIR")]
     pub all_under: Option<PathBuf>,
+    /// Take hooks out that guard other repositories as well (core.hooksPath)
+    #[arg(long)]
+    pub shared: bool,
 }
 
 /// Says whether a command that a message or page prints is one that the command line really has.

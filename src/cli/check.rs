@@ -15,6 +15,7 @@ use crate::id::{CommitId, ObjectId, parse_hex};
 use crate::judge::{Circumstances, judge};
 use crate::receive::{Name, Push, RefUpdate};
 use crate::refname::RefName;
+use crate::report::remote::{Occasion, Options};
 use crate::report::{github, json, junit, outlook, remote, sarif};
 use crate::verdict::Verdict;
 
@@ -23,9 +24,10 @@ use crate::verdict::Verdict;
 /// # Errors
 /// It cannot be judged.
 pub fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
-    let verdict = judge_check(dir, args, out);
-    let verdict = verdict.inspect_err(|error| show_error(error, args.format, out))?;
-    show_verdict(&verdict, args.format, args.all, out);
+    let judged = judge_check(dir, args, out);
+    let (workspace, verdict) = judged.inspect_err(|error| show_error(error, args.format, out))?;
+    let options = options(&workspace, Occasion::Prospect, args.all);
+    show_verdict(&verdict, args.format, options, out);
     if args.format == VerdictFormat::Text && verdict.is_accepted() {
         let refs: Vec<String> = verdict.refs.iter().map(|r| r.name.to_string()).collect();
         out.line(&format!("{} would be accepted", refs.join(", ")));
@@ -44,16 +46,26 @@ pub(super) fn show_error(error: &Error, format: VerdictFormat, out: &mut Output)
     }
 }
 
+/// Returns how a verdict is shown in a clone.
+pub(super) fn options(workspace: &Workspace, occasion: Occasion, all: bool) -> Options<'_> {
+    let whole = if all { Options::everything() } else { Options::default() };
+    Options { occasion, remote: &workspace.remote.name, ..whole }
+}
+
 /// Writes a verdict in one of its forms.
-pub(super) fn show_verdict(verdict: &Verdict, format: VerdictFormat, all: bool, out: &mut Output) {
+pub(super) fn show_verdict(
+    verdict: &Verdict,
+    format: VerdictFormat,
+    options: Options<'_>,
+    out: &mut Output,
+) {
+    let everything = Options::all_for(options.remote);
     match format {
-        VerdictFormat::Json => out.text(&json::verdict(verdict)),
-        VerdictFormat::Sarif => out.text(&sarif::verdict(verdict)),
-        VerdictFormat::Junit => out.text(&junit::verdict(verdict)),
-        VerdictFormat::Github => out.text(&github::verdict(verdict)),
+        VerdictFormat::Json => out.text(&json::verdict_with(verdict, everything)),
+        VerdictFormat::Sarif => out.text(&sarif::verdict(verdict, everything)),
+        VerdictFormat::Junit => out.text(&junit::verdict(verdict, everything)),
+        VerdictFormat::Github => out.text(&github::verdict(verdict, everything)),
         VerdictFormat::Text => {
-            let options =
-                if all { remote::Options::everything() } else { remote::Options::default() };
             out.text(&remote::verdict_with(verdict, options));
             if verdict.is_accepted() {
                 out.text(&remote::excepted(verdict));
@@ -62,7 +74,7 @@ pub(super) fn show_verdict(verdict: &Verdict, format: VerdictFormat, all: bool, 
     }
 }
 
-fn judge_check(dir: &Path, args: &Check, out: &mut Output) -> Result<Verdict> {
+fn judge_check(dir: &Path, args: &Check, out: &mut Output) -> Result<(Workspace, Verdict)> {
     out.progress("asking the server");
     let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
     let to = destination(&workspace, args.to.as_deref())?;
@@ -83,7 +95,7 @@ fn judge_check(dir: &Path, args: &Check, out: &mut Output) -> Result<Verdict> {
         let new = new.to_hex_with_len(crate::id::SHORT_LEN);
         out.note(&format!("    git push --atomic {remote} {new}:{to} {evidence}"));
     }
-    Ok(verdict)
+    Ok((workspace, verdict))
 }
 
 /// Shows in a few lines what landing would still need, and who can give it.
@@ -99,7 +111,8 @@ pub fn status(dir: &Path, args: &Status, out: &mut Output) -> Result<ExitCode> {
     out.progress("judging");
     let verdict = judge_update(&workspace, &to, new)?;
     if args.format == Format::Json {
-        out.text(&json::verdict(&verdict));
+        let options = Options::all_for(&workspace.remote.name);
+        out.text(&json::verdict_with(&verdict, options));
         return Ok(exit(&verdict));
     }
     let anchor = (workspace.trust_ref.to_string(), workspace.anchor.short());

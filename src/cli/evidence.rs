@@ -15,7 +15,7 @@ use crate::client::remote::value;
 use crate::client::workspace::Workspace;
 use crate::collect::evidence::{EvidenceReader, RawReport};
 use crate::collect::notes_ref::{NotesRef, NotesTips};
-use crate::collect::{Scene, Stop, why};
+use crate::collect::{Stop, why};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::evidence::attestation::{
     CommitEvidence, EvidenceFact, EvidenceState, ReportForm, Signers,
@@ -23,7 +23,7 @@ use crate::evidence::attestation::{
 use crate::evidence::change::Place;
 use crate::evidence::format;
 use crate::evidence::predicate::Sha256;
-use crate::evidence::report::{Counts, Report};
+use crate::evidence::report::{Counts, Report, TestCounts};
 use crate::evidence::severity::SeverityOverrides;
 use crate::gate::current::{Standing, standings};
 use crate::repo::commit::Commit;
@@ -59,17 +59,7 @@ fn read<T>(
     }
     let found = {
         let (incoming, deadline) = (workspace.incoming()?, workspace.deadline());
-        let scene = Scene {
-            pusher: None,
-            incoming: &incoming,
-            trusted: &workspace.objects,
-            policy: &workspace.snapshot.policy,
-            keys: &workspace.snapshot.keys,
-            limits: &workspace.limits,
-            deadline: &deadline,
-            now: workspace.now,
-            anchor: Some(workspace.anchor),
-        };
+        let scene = workspace.scene(&incoming, &deadline);
         let read = || -> Result<_, Stop> {
             let commit = Commit::read(&incoming, id, &workspace.limits)?;
             let found = ask(&EvidenceReader::open(&scene, &tips)?, &commit)?;
@@ -121,10 +111,10 @@ struct Item<'a> {
     age_days: Option<i64>,
     format: Option<&'static str>,
     tools: Vec<Tool<'a>>,
-    findings: Option<Findings>,
+    findings: Option<Counts>,
     suppressed: Option<u64>,
     components: Option<u64>,
-    tests: Option<Tests>,
+    tests: Option<TestCounts>,
     form: Option<ReportForm>,
     place: &'a Place,
     counts: bool,
@@ -137,24 +127,6 @@ struct Item<'a> {
 struct Tool<'a> {
     name: &'a str,
     version: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Findings {
-    critical: u64,
-    high: u64,
-    medium: u64,
-    low: u64,
-    none: u64,
-    unknown: u64,
-}
-
-#[derive(Serialize)]
-struct Tests {
-    passed: u64,
-    failed: u64,
-    errored: u64,
-    skipped: u64,
 }
 
 impl<'a> Shown<'a> {
@@ -200,7 +172,6 @@ impl<'a> Item<'a> {
             EvidenceState::WrongSubject { by, .. } => (Some(by), None, None),
             EvidenceState::Malformed(_) | EvidenceState::Untrusted(_) => (None, None, None),
         };
-        let tests = report.and_then(|report| report.tests);
         let (counts, why) = match standing {
             Standing::Counts => (true, None),
             Standing::Replaced => (false, Some("a newer run replaces it".into())),
@@ -216,15 +187,10 @@ impl<'a> Item<'a> {
             tools: tools
                 .map(|tool| Tool { name: &tool.name, version: tool.version.as_deref() })
                 .collect(),
-            findings: report.map(|report| Findings::of(&report.open)),
+            findings: report.map(|report| report.open),
             suppressed: report.map(|report| report.suppressed.total()),
             components: report.and_then(|report| report.components),
-            tests: tests.map(|tests| Tests {
-                passed: tests.passed,
-                failed: tests.failed,
-                errored: tests.errored,
-                skipped: tests.skipped,
-            }),
+            tests: report.and_then(|report| report.tests),
             form: fact.form,
             place: &fact.place,
             counts,
@@ -259,13 +225,6 @@ impl<'a> Item<'a> {
             form.unwrap_or_else(dash),
             if self.counts { "counts" } else { "does not count" }.into(),
         ]
-    }
-}
-
-impl Findings {
-    fn of(counts: &Counts) -> Self {
-        let Counts { critical, high, medium, low, none, unknown } = *counts;
-        Self { critical, high, medium, low, none, unknown }
     }
 }
 

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{ACCEPTED, CANNOT_JUDGE, REFUSED, proc_receive, watch};
+use super::{ACCEPTED, CANNOT_JUDGE, REFUSED, dry, nonce, proc_receive, watch};
 use crate::clock::Timestamp;
 use crate::env::HookEnvironment;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
@@ -48,6 +48,24 @@ const SETTINGS_BYTES: u64 = 1 << 20;
 /// A list of shallow commits beyond this size is refused.
 const SHALLOW_BYTES: u64 = 1 << 20;
 
+/// Returns what a hook is told, if the program was started as one: by `hook NAME ARGUMENT...`, or by the
+/// first line of a script (`hook=NAME SCRIPT ARGUMENT...`, execve(2)).
+#[must_use]
+pub fn arguments(args: &[OsString]) -> Option<Vec<OsString>> {
+    let first = args.get(1)?.to_str()?;
+    if first == "hook" {
+        return Some(args.get(2..).unwrap_or_default().to_vec());
+    }
+    let name = first.strip_prefix("hook=")?;
+    let rest = args.get(3..).unwrap_or_default();
+    let (name, rest) = match name {
+        // A virtual ref of gitolite is told more than `update` is.
+        "vref" => ("update", rest.get(..3).unwrap_or(rest)),
+        name => (name, rest),
+    };
+    Some(std::iter::once(name.into()).chain(rest.iter().cloned()).collect())
+}
+
 /// Runs a hook.
 #[must_use]
 pub fn run(args: &[OsString]) -> ExitCode {
@@ -84,6 +102,9 @@ fn accept(_accepted: Accepted) -> ExitCode {
     ExitCode::from(ACCEPTED)
 }
 
+/// What is said of a dry push that nobody would have refused; it is refused all the same.
+const DRY_ACCEPTED: &str = "refgate: this dry push would pass\n";
+
 /// What a hook answers to git.
 enum Answer {
     /// With what is said all the same: warnings, or why it would be refused where the
@@ -117,6 +138,7 @@ fn hook(args: &[OsString], hooks: Option<&Path>) -> Result<Answer> {
         return second_lock(&environment, &layout, settings, &ledger, now);
     }
     let (leniency, host) = (settings.leniency, settings.host);
+    let is_dry = dry::is_asked(&layout, environment.doctor.as_deref())?;
     let pusher = crate::env::pusher(host);
     let mut received = None;
     let judged = receive_and_judge(
@@ -139,18 +161,28 @@ fn hook(args: &[OsString], hooks: Option<&Path>) -> Result<Answer> {
         Ok(Judgement::Verdict(mut verdict)) => {
             verdict.pusher = pusher;
             // What cannot be recorded is not accepted.
-            if verdict.matters() {
+            if is_dry {
+                dry::require_writable(&ledger)?;
+            } else if verdict.matters() {
                 ledger.append(now, Event::Judged(Judged::of(&verdict, &leniency)?))?;
             }
             let each_ref_alone = name == "update";
             let options = remote::Options { each_ref_alone, leniency, ..Default::default() };
             let text = shown(remote::verdict_with(&verdict, options), host);
             Ok(match verdict.into_accepted(&leniency) {
+                Some(_) if is_dry => Answer::Refused(text + DRY_ACCEPTED),
                 Some(accepted) => Answer::Accepted(accepted, text),
                 None => Answer::Refused(text),
             })
         }
         Err(error) => {
+            if is_dry {
+                let text = match leniency.accept_unjudged() {
+                    Some(_) => remote::error_let_pass(&error),
+                    None => remote::error(&error),
+                };
+                return Ok(Answer::Unjudged(shown(text, host)));
+            }
             let recorded = Judged::unjudged(received.as_ref(), pusher, &error)
                 .and_then(|judged| ledger.append(now, Event::Judged(judged)));
             if let Err(problem) = recorded {
@@ -264,13 +296,14 @@ fn judge_push(
         quarantine,
         settings,
     };
+    let certificate = nonce::presented(environment, layout, &repository.settings)?;
     let circumstances = Circumstances {
         namespace: environment.namespace.clone(),
         shallow: is_shallow(environment, &repository)?,
         break_glass: Circumstances::break_glass(&environment.push_options),
         tags: TagsAre::Pushed,
         pusher,
-        certificate: environment.certificate.clone(),
+        certificate,
     };
     let verdict = judge(push, &repository, &circumstances, now)?;
     log::info!(

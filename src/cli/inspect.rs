@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::evidence::format::{self, Format};
 use crate::evidence::kind::Kind;
 use crate::evidence::report::{
-    Class, Counts, Finding, ReadError, Report, Requirements, Unsuitable,
+    Class, Counts, Finding, ReadError, Report, Requirements, TestCounts, Unsuitable,
 };
 use crate::evidence::severity::SeverityOverrides;
 use crate::limits::Limits;
@@ -103,11 +103,11 @@ struct Said<'a> {
     tool: Option<String>,
     /// What it would be evidence of.
     kind: Option<&'static str>,
-    findings: Findings,
+    findings: Counts,
     suppressed: u64,
     components: Option<u64>,
     scanned: Option<u64>,
-    tests: Option<Tests>,
+    tests: Option<TestCounts>,
     accepted: bool,
     reason: Option<String>,
     remedy: Option<&'static str>,
@@ -119,28 +119,6 @@ struct Said<'a> {
     worst: Vec<Listed<'a>>,
     #[serde(skip)]
     is_read: bool,
-}
-
-#[derive(Debug, Default, Serialize)]
-struct Findings {
-    critical: u64,
-    high: u64,
-    medium: u64,
-    low: u64,
-    none: u64,
-    unknown: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Tests {
-    passed: u64,
-    failed: u64,
-    errored: u64,
-    skipped: u64,
-    flaky: u64,
-    warned: u64,
-    todo: u64,
-    hidden: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -158,7 +136,6 @@ struct Listed<'a> {
 impl<'a> Said<'a> {
     fn of_report(file: &'a str, report: &'a Report, asked: Option<&Kind>) -> Self {
         let (kind, verdict) = verdict(report, asked);
-        let Counts { critical, high, medium, low, none, unknown } = report.open;
         Self {
             file,
             format: Some(report.format.id()),
@@ -166,20 +143,11 @@ impl<'a> Said<'a> {
             version: Some(report.version.as_str()).filter(|version| !version.is_empty()),
             tool: (!report.tools.is_empty()).then(|| tools(report)),
             kind,
-            findings: Findings { critical, high, medium, low, none, unknown },
+            findings: report.open,
             suppressed: report.suppressed.total(),
             components: report.components,
             scanned: report.scanned,
-            tests: report.tests.map(|tests| Tests {
-                passed: tests.passed,
-                failed: tests.failed,
-                errored: tests.errored,
-                skipped: tests.skipped,
-                flaky: tests.flaky,
-                warned: tests.warned,
-                todo: tests.todo,
-                hidden: tests.hidden,
-            }),
+            tests: report.tests,
             accepted: verdict.is_ok(),
             reason: verdict.err().map(|why| why.to_string()),
             notes: report.caveats.iter().map(ToString::to_string).collect(),
@@ -195,7 +163,7 @@ impl<'a> Said<'a> {
             file,
             format: error.format.map(Format::id),
             reason: Some(error.to_string()),
-            remedy: error.remedy(),
+            remedy: Some(error.remedy()),
             line: error.place.map(|place| place.line),
             column: error.place.map(|place| place.column),
             ..Self::default()
@@ -238,7 +206,8 @@ impl<'a> Said<'a> {
             row("tool", tool.clone());
         }
         if let Some(tests) = &self.tests {
-            let Tests { passed, failed, errored, skipped, flaky, warned, todo, hidden } = tests;
+            let TestCounts { passed, failed, errored, skipped, flaky, warned, todo, hidden } =
+                tests;
             let rare =
                 [("flaky", flaky), ("warned", warned), ("todo", todo), ("not shown", hidden)];
             let rare = rare.iter().filter(|(_, count)| **count > 0);
@@ -250,9 +219,7 @@ impl<'a> Said<'a> {
                 ),
             );
         } else {
-            let Findings { critical, high, medium, low, none, unknown } = self.findings;
-            let counts = Counts { critical, high, medium, low, none, unknown };
-            row("findings", format!("{counts}; {} suppressed", self.suppressed));
+            row("findings", format!("{}; {} suppressed", self.findings, self.suppressed));
         }
         if let Some(components) = self.components {
             row("components", components.to_string());
@@ -261,13 +228,11 @@ impl<'a> Said<'a> {
             row("note", note.clone());
         }
         for finding in self.worst.iter().take(SHOWN) {
-            let place = finding.locations.first().map(String::as_str).unwrap_or_default();
-            let text = format!(
-                "{} in {}",
-                Foreign::from(finding.rule).shown(40),
-                Foreign::from(place).shown(60)
-            );
-            row(&finding.severity, text);
+            let place = finding.locations.first().map(|place| Foreign::from(place.as_str()));
+            let place = place.map(|place| format!(" in {}", place.shown(60))).unwrap_or_default();
+            let suppressed = if finding.suppressed { ", suppressed" } else { "" };
+            let rule = Foreign::from(finding.rule);
+            row(&finding.severity, format!("{}{place}{suppressed}", rule.shown(40)));
         }
     }
 }

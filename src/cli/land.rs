@@ -169,8 +169,10 @@ impl Side<'_> {
     /// and so is automation, if the tree is.
     fn report(&self, verdict: &Verdict, head: CommitId, is_same_tree: bool, out: &mut Output) {
         let (landed, head) = (self.landed.short(), head.short());
+        let options =
+            remote::Options { remote: &self.workspace.remote.name, ..remote::Options::default() };
         for judgement in &verdict.refs {
-            for mut block in remote::blocks(judgement, verdict, remote::Options::default()) {
+            for mut block in remote::blocks(judgement, verdict, options) {
                 let mut hints: Vec<Hint> = Vec::new();
                 for hint in block.hints {
                     let hint = match hint {

@@ -184,7 +184,7 @@ fn row(entry: &Entry) -> String {
 }
 
 /// Returns the lines of the judgements with a number.
-fn lines(ledger: &Ledger, id: &str, out: &mut Output) -> Result<Vec<Vec<u8>>> {
+pub(super) fn lines(ledger: &Ledger, id: &str, out: &mut Output) -> Result<Vec<Vec<u8>>> {
     index(ledger, out)?.places(id)?.iter().map(|place| ledger.line_at(place)).collect()
 }
 

@@ -6,6 +6,7 @@ pub mod attach;
 pub mod audit;
 pub mod check;
 pub mod doctor;
+mod dry;
 pub mod evidence;
 pub mod exception;
 pub mod explain;
@@ -16,6 +17,7 @@ pub mod install;
 pub mod land;
 mod landing;
 pub mod ledger;
+mod nonce;
 pub mod output;
 pub mod policy;
 pub mod proc_receive;
@@ -23,6 +25,7 @@ mod prospect;
 mod pushing;
 pub mod release;
 #[cfg(feature = "fleet")]
+mod server;
 pub mod ship;
 mod trust_root;
 pub mod verify;
@@ -50,8 +53,8 @@ pub const CANNOT_JUDGE: u8 = 2;
 #[must_use]
 pub fn run(args: &[std::ffi::OsString]) -> ExitCode {
     // The hook stands between a person and their push: it is started before anything else is set up.
-    if args.get(1).is_some_and(|first| first == "hook") {
-        return hook::run(args.get(2..).unwrap_or_default());
+    if let Some(args) = hook::arguments(args) {
+        return hook::run(&args);
     }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,

@@ -14,7 +14,7 @@ use crate::error::{Diagnostic, Error, ErrorKind, Result};
 use crate::id::CommitId;
 use crate::limits::Limits;
 use crate::policy::Policy;
-use crate::policy::config::{Config, Repository};
+use crate::policy::config::{Config, Floor, Repository};
 use crate::policy::structure::{SUMMARIES, Section, Standing};
 use crate::refname::RefName;
 use crate::repo::layout::Layout;
@@ -49,7 +49,7 @@ fn read(git: &Git, revision: &str) -> Result<(CommitId, std::result::Result<Snap
         limits: &limits,
         now: crate::clock::now(),
     };
-    Ok((commit, read_all(&objects, commit, &ask)))
+    Ok((commit, read_all(&objects, commit, &ask, &Floor::default())))
 }
 
 fn check(git: &Git, revision: &str, out: &mut Output) -> Result<ExitCode> {

@@ -1,17 +1,17 @@
 //! The root of trust in a repository's server settings: `refgate install` writes it, `refgate uninstall` takes it out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::hook::{REPOSITORY_SETTINGS, settings};
-use super::output::Output;
-use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use super::hook::settings;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommitId, parse_hex};
 use crate::policy::structure;
 use crate::refname::RefName;
-use crate::repo::layout::{Layout, read_bounded};
+use crate::repo::layout::Layout;
 use crate::repo::objects::Trusted;
 use crate::repo::refs::Refs;
 use crate::repo::view::View;
+use crate::settings::{Settings, SettingsFile};
 use crate::signature::key::KeyRef;
 use crate::snapshot::{Ask, Rules};
 
@@ -19,9 +19,6 @@ use crate::snapshot::{Ask, Rules};
 const MARK: &str = "# Written by \"refgate install\", removed by \"refgate uninstall\".\n";
 
 const TABLE: &str = "[trust-root]\n";
-
-/// How much of a settings file is read.
-const SETTINGS_BYTES: u64 = 1 << 20;
 
 /// Reads what the administrator named, one commit or keys, as a table of the settings.
 ///
@@ -55,54 +52,30 @@ pub(super) fn parse(texts: &[String]) -> Result<Option<String>> {
     Ok(Some(format!("{MARK}{TABLE}keys = [{}]\n", keys.join(", "))))
 }
 
-/// Writes the root of trust behind what the settings of the repository say already.
+/// Returns settings with the root of trust behind what they say already; `None` if they name this one.
 ///
 /// # Errors
-/// They name one already, or cannot be read or written.
-pub(super) fn write(layout: &Layout, root: &str, out: &mut Output) -> Result<()> {
-    let file = file(layout);
-    let existing = read(&file)?.unwrap_or_default();
-    if settings(layout)?.trust_root.is_some() {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            format!("the settings of {} name a root of trust already", layout.common_dir.display()),
-        )
-        .hint(format!("see {}", file.display())));
+/// They name another one.
+pub(super) fn with(
+    settings: &Settings,
+    file: &Path,
+    before: Option<&str>,
+    root: &str,
+) -> Result<Option<String>> {
+    if let Some(present) = &settings.trust_root {
+        let parsed = Settings::read(None, Some(SettingsFile { path: "", bytes: root.as_bytes() }));
+        if parsed.is_ok_and(|parsed| parsed.trust_root.as_ref() == Some(present)) {
+            return Ok(None);
+        }
+        let what = "the settings name another root of trust already";
+        return Err(Error::new(ErrorKind::Usage, what).hint(format!("see {}", file.display())));
     }
-    let text = match existing.trim_end() {
-        "" => root.to_owned(),
-        before => format!("{before}\n\n{root}"),
-    };
-    std::fs::write(&file, text)
-        .during(ErrorKind::Environment, || format!("writing {}", file.display()))?;
-    out.line(&format!("wrote the root of trust to {}", file.display()));
-    Ok(())
+    Ok(Some(before.map_or_else(|| root.to_owned(), |before| format!("{before}\n{root}"))))
 }
 
-/// Takes out what [`write`] wrote; a root of trust that was edited since stays.
-///
-/// # Errors
-/// The settings cannot be read or written.
-pub(super) fn remove(layout: &Layout, out: &mut Output) -> Result<()> {
-    let file = file(layout);
-    let Some(text) = read(&file)? else { return Ok(()) };
-    let step = || format!("writing {}", file.display());
-    match without_root(&text) {
-        Some(rest) if rest.is_empty() => {
-            std::fs::remove_file(&file).during(ErrorKind::Environment, step)?;
-            out.line(&format!("removed {}", file.display()));
-        }
-        Some(rest) => {
-            std::fs::write(&file, rest).during(ErrorKind::Environment, step)?;
-            out.line(&format!("removed the root of trust from {}", file.display()));
-        }
-        None => out.line(&format!("{} is yours and stays", file.display())),
-    }
-    Ok(())
-}
-
-/// Returns settings without what [`write`] added; `None` if it is not there as it was written.
-fn without_root(text: &str) -> Option<String> {
+/// Returns settings without what [`with`] added; `None` if it is not there as it was written.
+#[must_use]
+pub(super) fn without(text: &str) -> Option<String> {
     let (before, rest) = text.split_once(MARK)?;
     let (value, after) = rest.strip_prefix(TABLE)?.split_once('\n')?;
     let is_ours = value.starts_with("commit = ") || value.starts_with("keys = ");
@@ -110,23 +83,19 @@ fn without_root(text: &str) -> Option<String> {
     if !is_ours || ends.is_some_and(|line| !line.starts_with('[')) {
         return None;
     }
-    let before = before.trim_end();
-    let after = after.trim_start_matches('\n');
-    Some(match (before, after) {
-        ("", after) => after.to_owned(),
-        (before, "") => format!("{before}\n"),
-        (before, after) => format!("{before}\n\n{after}"),
-    })
+    let before = before.strip_suffix('\n').unwrap_or(before);
+    let gap = !before.is_empty() && !before.ends_with('\n') && !after.is_empty();
+    Some([before, if gap { "\n" } else { "" }, after].concat())
 }
 
 /// Says what is still needed where nobody is trusted yet and no root of trust is named.
 ///
 /// # Errors
 /// The repository or its settings cannot be read.
-pub(super) fn advise(layout: &Layout, path: &Path, out: &mut Output) -> Result<()> {
+pub(super) fn advice(layout: &Layout, path: &Path) -> Result<Vec<String>> {
     let settings = settings(layout)?;
     if settings.trust_root.is_some() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let named = settings.trust_ref.as_deref().and_then(|name| RefName::parse(name.as_bytes()));
     let view = View::Server(Refs::new(layout));
@@ -143,29 +112,19 @@ pub(super) fn advise(layout: &Layout, path: &Path, out: &mut Output) -> Result<(
             };
             match Rules::find(&objects, CommitId(tip), &ask) {
                 Ok(None) => {}
-                Ok(Some(_)) => return Ok(()),
+                Ok(Some(_)) => return Ok(Vec::new()),
                 // Rules that are there and wrong are what the hook and policy check report.
-                Err(error) if error.kind() == ErrorKind::Policy => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Policy => return Ok(Vec::new()),
                 Err(error) => return Err(error),
             }
             format!("{trust_ref} has no {} yet", structure::FILE)
         }
     };
-    out.note(&format!("{lacks}, so every push to a protected ref is refused."));
-    out.note("Name the key that will sign the commit that brings it (ssh-keygen -lf KEY.pub):");
-    out.note(&format!("    refgate install --trust-root SHA256:... {}", path.display()));
-    Ok(())
-}
-
-fn file(layout: &Layout) -> PathBuf {
-    layout.common_dir.join(REPOSITORY_SETTINGS)
-}
-
-fn read(file: &Path) -> Result<Option<String>> {
-    let Some(bytes) = read_bounded(file, SETTINGS_BYTES)? else { return Ok(None) };
-    String::from_utf8(bytes)
-        .map(Some)
-        .during(ErrorKind::Policy, || format!("reading {}", file.display()))
+    Ok(vec![
+        format!("{lacks}, so every push to a protected ref is refused."),
+        "Name the key that will sign the commit that brings it (ssh-keygen -lf KEY.pub):".into(),
+        format!("    refgate install --trust-root SHA256:... {}", path.display()),
+    ])
 }
 
 #[cfg(test)]
@@ -197,20 +156,34 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_comes_out_again_and_nothing_else() {
+    fn what_was_written_comes_out_again_byte_by_byte_and_nothing_else() {
         let root = root(&[ID]);
-        for before in ["", "log = \"/var/log/refgate\"\n", "[limits]\ncommits = 7\n"] {
-            let written = match before.trim_end() {
-                "" => root.clone(),
-                before => format!("{before}\n\n{root}"),
-            };
-            assert_eq!(without_root(&written).as_deref(), Some(before), "{written}");
+        let with = |before: Option<&str>| {
+            let settings = Settings::default();
+            let text = with(&settings, Path::new("x"), before, &root).expect("none is named");
+            text.expect("written")
+        };
+        assert_eq!(without(&with(None)).as_deref(), Some(""));
+        for before in [
+            "",
+            "\n",
+            "log = \"/var/log/refgate\"",
+            "log = \"/var/log/refgate\"\n",
+            "[limits]\ncommits = 7\n\n\n",
+        ] {
+            let written = with(Some(before));
+            assert_eq!(without(&written).as_deref(), Some(before), "{written}");
+            let parsed =
+                Settings::read(None, Some(SettingsFile { path: "x", bytes: written.as_bytes() }));
+            assert!(parsed.expect("settings").trust_root.is_some(), "{written}");
         }
-        let followed = format!("log = \"/a\"\n\n{root}\n[limits]\ncommits = 7\n");
-        assert_eq!(
-            without_root(&followed).as_deref(),
-            Some("log = \"/a\"\n\n[limits]\ncommits = 7\n")
-        );
+        for (before, after) in
+            [("log = \"/a\"\n", "log = \"/a\"\n\n"), ("log = \"/a\"", "log = \"/a\"\n\n")]
+        {
+            let followed = format!("{}\n[limits]\ncommits = 7\n", with(Some(before)));
+            let expected = format!("{after}[limits]\ncommits = 7\n");
+            assert_eq!(without(&followed), Some(expected));
+        }
         for of_the_administrator in [
             format!("[trust-root]\ncommit = \"{ID}\"\n"),
             root.replace("commit", "# commit"),
@@ -218,7 +191,19 @@ mod tests {
             "log = \"/a\"\n".into(),
             String::new(),
         ] {
-            assert_eq!(without_root(&of_the_administrator), None, "{of_the_administrator}");
+            assert_eq!(without(&of_the_administrator), None, "{of_the_administrator}");
         }
+    }
+
+    #[test]
+    fn the_same_root_again_changes_nothing_and_another_is_refused() {
+        let written = root(&[ID]);
+        let settings =
+            Settings::read(None, Some(SettingsFile { path: "x", bytes: written.as_bytes() }))
+                .expect("settings");
+        let again = |root: &str| with(&settings, Path::new("x"), Some(&written), root);
+        assert_eq!(again(&written).expect("the same"), None);
+        let other = root(&["SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"]);
+        assert_eq!(again(&other).expect_err("another").kind(), ErrorKind::Usage);
     }
 }

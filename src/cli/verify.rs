@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::args::VerdictFormat;
 use super::args::release::Verify;
-use super::check::{exit, show_error, show_verdict};
+use super::check::{exit, options, show_error, show_verdict};
 use super::output::Output;
 use super::release::tag::{self, Planned};
 use crate::client::git::Git;
@@ -19,6 +19,7 @@ use crate::id::{ObjectId, TagId};
 use crate::judge::{Circumstances, TagsAre, judge};
 use crate::receive::{Name, Push, RefUpdate};
 use crate::repo::tag::Tag;
+use crate::report::remote::Occasion;
 use crate::verdict::Verdict;
 
 /// Judges a release tag.
@@ -29,7 +30,8 @@ pub fn verify(dir: &Path, args: &Verify, out: &mut Output) -> Result<ExitCode> {
     let judged = judge_tag(dir, args, out);
     let (workspace, planned, verdict) =
         judged.inspect_err(|error| show_error(error, args.format, out))?;
-    show_verdict(&verdict, args.format, args.all, out);
+    let options = options(&workspace, Occasion::Release, args.all);
+    show_verdict(&verdict, args.format, options, out);
     if args.format == VerdictFormat::Text && verdict.is_accepted() {
         let commit = workspace.git.commit(&planned.name.to_string())?;
         out.line(&format!(

@@ -138,11 +138,13 @@ impl Protected {
             Some(tip) => {
                 let objects = Trusted::open(&layout.objects_dir(), layout.hash)?;
                 // Rules that are void protect what the built-in ones do.
-                Rules::find(&objects, CommitId(tip), &ask).ok().flatten()
+                let rules = Rules::find(&objects, CommitId(tip), &ask).ok().flatten();
+                rules.map(|rules| rules.raised(&settings.floor))
             }
             None => None,
         };
-        let built_in = Repository::parse("unnamed").map(Config::built_in);
+        let mut built_in = Repository::parse("unnamed").map(Config::built_in);
+        built_in.iter_mut().for_each(|config| settings.floor.raise(config));
         Ok(Self { trust_ref, rules, built_in })
     }
 

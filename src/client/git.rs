@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Outcome, Run};
+use crate::exec::{Account, Outcome, Run};
 use crate::id::{CommitId, TreeId, parse_hex};
 use crate::refname::RefName;
 
@@ -16,6 +16,10 @@ pub struct Git {
     pub dir: PathBuf,
     /// The git directory of the work tree, absolute.
     pub git_dir: PathBuf,
+    /// Whether git is told which repository is meant, so that it neither looks for one nor asks whose it is.
+    pub is_named: bool,
+    /// As whom git is run, if not as whoever runs refgate.
+    pub account: Option<Account>,
 }
 
 impl Git {
@@ -36,7 +40,8 @@ impl Git {
             return Err(Error::new(ErrorKind::Usage, text(&outcome.stderr))
                 .hint("run refgate inside your clone, or name it: refgate -C CLONE ..."));
         }
-        Ok(Self { dir: dir.into(), git_dir: PathBuf::from(text(&outcome.stdout)) })
+        let git_dir = PathBuf::from(text(&outcome.stdout));
+        Ok(Self { dir: dir.into(), git_dir, is_named: false, account: None })
     }
 
     /// Runs git and returns how it ended and what it printed.
@@ -45,8 +50,14 @@ impl Git {
     /// git cannot be started.
     pub fn outcome<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Outcome> {
         // refgate reads history as it is stored, so git has to as well.
-        let run = Run::new("git").args(args).in_dir(&self.dir);
-        run.variable("GIT_NO_REPLACE_OBJECTS", "1").outcome()
+        let mut run = Run::new("git").in_dir(&self.dir).variable("GIT_NO_REPLACE_OBJECTS", "1");
+        if self.is_named {
+            run = run.variable("GIT_DIR", &self.git_dir);
+        }
+        if let Some(account) = &self.account {
+            run = run.as_account(account);
+        }
+        run.args(args).outcome()
     }
 
     /// Goes on if the repository has its whole history.

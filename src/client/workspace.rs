@@ -7,6 +7,7 @@ use super::remote::{Remote, value};
 use super::sign::Signer;
 use super::store::Store;
 use crate::clock::{Deadline, Timestamp};
+use crate::collect::Scene;
 use crate::collect::notes_ref::{NotesRef, NotesTips};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommitId, TreeId};
@@ -128,6 +129,26 @@ impl Workspace {
     /// Never on a clone that could be opened.
     pub fn incoming(&self) -> Result<Incoming<'_>> {
         Incoming::open(None, &self.objects)
+    }
+
+    /// Returns what collecting facts needs, as of the server's main branch.
+    #[must_use]
+    pub fn scene<'a>(
+        &'a self,
+        incoming: &'a Incoming<'a>,
+        deadline: &'a Deadline,
+    ) -> Scene<'a, 'a> {
+        Scene {
+            incoming,
+            trusted: &self.objects,
+            policy: &self.snapshot.policy,
+            keys: &self.snapshot.keys,
+            limits: &self.limits,
+            deadline,
+            now: self.now,
+            anchor: Some(self.anchor),
+            pusher: None,
+        }
     }
 
     /// Returns the protected branch that is meant: by its name, or the server's main branch.

@@ -17,7 +17,7 @@ use crate::evidence::exception::{
     Signature, Signer, Verified,
 };
 use crate::evidence::vex;
-use crate::id::{BlobId, CommitId, TreeId};
+use crate::id::{BlobId, CommitId, ObjectId, TreeId};
 use crate::policy::structure::Role;
 use crate::repo::ReadError;
 use crate::repo::commit::Ancestry;
@@ -26,7 +26,7 @@ use crate::repo::objects::Objects;
 use crate::repo::tree::{Mode, Tree};
 use crate::report::text::Foreign;
 use crate::signature::{Claim, Encoded, Namespace};
-use crate::violation::Problem;
+use crate::violation::{Becomes, Problem, TakenBack};
 
 /// How far a clock may run ahead of the server's.
 const SKEW: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
@@ -63,6 +63,52 @@ pub fn read_files(scene: &Scene<'_, '_>, files: &[(String, Vec<u8>)]) -> Result<
     Ok(weigh(scene, push, trusted(scene)?))
 }
 
+/// Returns the revocations of the trust anchor that a new tip of the trust ref would take back.
+///
+/// A copy of a revoked document that was signed lies in history for ever, and would count again. So a
+/// document that revokes stays, and with the end that it had, until that end. Nothing but the
+/// root trees is read where `exceptions/` stays as it is.
+///
+/// # Errors
+/// The repository cannot be read.
+pub fn taken_back(scene: &Scene<'_, '_>, pushed: CommitId) -> Result<Vec<TakenBack>, Stop> {
+    let Some(anchor) = scene.anchor else { return Ok(Vec::new()) };
+    let before = directory(scene, scene.trusted, anchor)?;
+    if before.is_none() || before == directory(scene, scene.incoming, pushed)? {
+        return Ok(Vec::new());
+    }
+    let before = of_tree(scene, scene.trusted, anchor, &[])?;
+    let after = of_tree(scene, scene.incoming, pushed, &[])?;
+    let mut taken = Vec::new();
+    for (_, old) in before.documents.iter().filter(|(_, old)| old.end() > scene.now) {
+        let new = after.documents.iter().map(|(_, new)| new).find(|new| new.id == old.id);
+        let becomes = match new {
+            Some(new) if new.revoked.is_none() => old.revoked.map(|_| Becomes::NotRevoked),
+            Some(new) => (new.expires < old.expires).then_some(Becomes::EndsEarlier),
+            None if after.is_unreadable(&old.id) => old.revoked.map(|_| Becomes::Unreadable),
+            None => old.revoked.map(|_| Becomes::Removed),
+        };
+        taken.extend(becomes.map(|becomes| TakenBack {
+            id: old.id.clone(),
+            revoked: old.revoked.map(|on| on.to_string()),
+            expires: old.expires.to_string(),
+            becomes,
+        }));
+    }
+    Ok(taken)
+}
+
+/// Returns what a tree has under the name of the directory.
+fn directory(
+    scene: &Scene<'_, '_>,
+    objects: &impl Objects,
+    commit: CommitId,
+) -> Result<Option<(Mode, ObjectId)>, Stop> {
+    let root = Ancestry::read(objects, commit, scene.limits, &mut Vec::new())?.tree;
+    let root = Tree::read(objects, root, scene.limits)?;
+    Ok(root.find(DIRECTORY.as_bytes()).map(|entry| (entry.mode, entry.id)))
+}
+
 fn trusted(scene: &Scene<'_, '_>) -> Result<Found, Stop> {
     match scene.anchor {
         Some(anchor) => of_tree(scene, scene.trusted, anchor, &[]),
@@ -80,8 +126,12 @@ fn weigh(scene: &Scene<'_, '_>, push: Found, trusted: Found) -> Known {
         })
         .collect();
     // Whether a trusted document that cannot be read revokes the exception cannot be told.
-    let unread: Vec<String> =
-        trusted.malformed.iter().map(|problem| problem.file.clone()).collect();
+    let unread: Vec<ExceptionId> = [&push, &trusted]
+        .into_iter()
+        .flat_map(|found| &found.documents)
+        .filter(|(_, exception)| trusted.is_unreadable(&exception.id))
+        .map(|(_, exception)| exception.id.clone())
+        .collect();
     let mut known = Known::default();
     for (side, found) in [(Side::Push, push), (Side::Trusted, trusted)] {
         for problem in found.malformed {
@@ -91,7 +141,7 @@ fn weigh(scene: &Scene<'_, '_>, push: Found, trusted: Found) -> Known {
         }
         known.vex.extend(found.vex);
         for (_, exception) in found.documents {
-            if unread.contains(&exception.id.path()) {
+            if unread.contains(&exception.id) {
                 continue;
             }
             let lines = verify(scene, &exception);
@@ -167,6 +217,12 @@ impl Found {
             Ok(exception) => self.documents.push((blob, exception)),
             Err(diagnostics) => self.malformed.extend(diagnostics.iter().map(Problem::from)),
         }
+    }
+
+    /// Says whether the document of an exception, or the directory as a whole, cannot be read.
+    fn is_unreadable(&self, id: &ExceptionId) -> bool {
+        let path = id.path();
+        self.malformed.iter().any(|problem| problem.file == path || problem.file == DIRECTORY)
     }
 
     fn wrong(&mut self, path: &str, why: &str) {

@@ -11,7 +11,7 @@ use super::notes_ref::NotesTips;
 use super::{Scene, Stop, exceptions};
 use crate::evidence::attestation::CommitEvidence;
 use crate::evidence::change::CommitLabel;
-use crate::evidence::exception::{Exception, Known, Side, Standing, Waives, What};
+use crate::evidence::exception::{Exception, ExceptionId, Known, Side, Standing, Waives, What};
 use crate::gate::checklist::Since;
 use crate::gate::scan;
 use crate::id::{CommitId, ObjectId, TagId, TreeId};
@@ -130,13 +130,12 @@ pub fn read(
     let mut relied = BTreeSet::new();
     for on in [branch, name] {
         let outcome = scan::evaluate_with(&policy, &evidence, &known, on, scene.now);
-        relied.extend(outcome.excepted.iter().filter_map(|excepted| match &excepted.grounds {
-            Grounds::Exception { id, expires, .. } => {
-                Some(Relied { id: id.clone(), expires: expires.clone(), break_glass: false })
-            }
+        let covered = outcome.excepted.iter().filter_map(|excepted| match &excepted.grounds {
+            Grounds::Exception { id, expires, .. } => Some((id, expires.as_str())),
             Grounds::Vex { .. } => None,
-        }));
-        relied.extend(outcome.violations.iter().filter_map(over));
+        });
+        let over = outcome.violations.iter().filter_map(over);
+        relied.extend(covered.chain(over).filter_map(|(id, expires)| of(&known, id, expires)));
         if on == branch {
             since.unjudged = without_evidence(&outcome.violations);
         }
@@ -197,13 +196,20 @@ fn gated_evidence(
     EvidenceReader::open(scene, tips)?.of_commits(commits)
 }
 
+/// Returns the document that a finding relied upon.
+fn of(known: &Known, id: &ExceptionId, expires: &str) -> Option<Relied> {
+    let mut documents = known.documents.iter().map(|document| &document.exception);
+    documents
+        .find(|exception| exception.id == *id && exception.expires.to_string() == expires)
+        .map(relied)
+}
+
 /// Returns an exception that is over and would cover a finding: it covered it when that landed.
-fn over(violation: &Violation) -> Option<Relied> {
+fn over(violation: &Violation) -> Option<(&ExceptionId, &str)> {
     use crate::violation::ExceptionViolation as E;
     match violation {
         Violation::Exception(E::Expired { exception, .. } | E::Revoked { exception, .. }) => {
-            let (id, expires) = (exception.id.clone(), exception.expires.clone());
-            Some(Relied { id, expires, break_glass: false })
+            Some((&exception.id, &exception.expires))
         }
         Violation::Exception(
             E::Malformed { .. }
@@ -211,7 +217,8 @@ fn over(violation: &Violation) -> Option<Relied> {
             | E::SelfApproved { .. }
             | E::TooLong { .. }
             | E::Unknown { .. }
-            | E::NotBreakGlass { .. },
+            | E::NotBreakGlass { .. }
+            | E::RevocationRemoved { .. },
         )
         | Violation::Ref(_)
         | Violation::Trust(_)
@@ -246,6 +253,7 @@ fn relied(exception: &Exception) -> Relied {
     Relied {
         id: exception.id.clone(),
         expires: exception.expires.to_string(),
+        allows: exception.allows(),
         break_glass: exception.waives == Waives::EveryGate,
     }
 }

@@ -54,8 +54,22 @@ pub struct ExceptionId(String);
 pub enum Waives {
     /// Findings of scanners (`gates = ["scan"]`).
     Findings,
+    /// Freezes (`gates = ["freeze"]`): what lands meanwhile passes the gates as ever.
+    Freeze,
     /// Every gate, but only for a push that names the exception (`gates = ["*"]`).
     EveryGate,
+}
+
+impl Waives {
+    /// Returns the gate as documents name it.
+    #[must_use]
+    pub fn gate(self) -> &'static str {
+        match self {
+            Self::Findings => "scan",
+            Self::Freeze => "freeze",
+            Self::EveryGate => "*",
+        }
+    }
 }
 
 /// What an exception document says.
@@ -119,12 +133,26 @@ pub enum Side {
 }
 
 impl Document {
+    /// Returns who approved it and until when, if it is in force.
+    #[must_use]
+    pub fn in_force(&self) -> Option<(&[Approver], i64)> {
+        match &self.standing {
+            Standing::InForce { approvers, days_left } => Some((approvers, *days_left)),
+            Standing::Revoked { .. }
+            | Standing::Unapproved { .. }
+            | Standing::SelfApproved { .. }
+            | Standing::TooLong { .. }
+            | Standing::Expired { .. } => None,
+        }
+    }
+
     /// Returns the exception as violations name it, with the findings that it would have covered.
     #[must_use]
     pub fn lapsed(&self, findings: Vec<OpenFinding>, count: u64) -> Lapsed {
         let Exception { id, requester, owner, requested, expires, .. } = &self.exception;
         Lapsed {
             id: id.clone(),
+            gate: self.exception.waives.gate(),
             read_from: match self.side {
                 Side::Push => "the push",
                 Side::Trusted => "the trusted tree",
@@ -206,6 +234,21 @@ impl fmt::Display for ExceptionId {
 }
 
 impl Exception {
+    /// Says in a few words what it lets pass.
+    #[must_use]
+    pub fn allows(&self) -> String {
+        match self.waives {
+            Waives::EveryGate => "every gate, by break-glass".into(),
+            Waives::Freeze => "landing in a freeze".into(),
+            Waives::Findings => {
+                let places = self.scope.paths.iter().map(ToString::to_string);
+                let places = places.chain(self.scope.packages.iter().map(ToString::to_string));
+                let places: Vec<String> = places.collect();
+                format!("{} in {}", self.scope.rules.join(", "), places.join(", "))
+            }
+        }
+    }
+
     /// Returns the first moment at which it no longer counts: 00:00 UTC of the day after `expires`.
     #[must_use]
     pub fn end(&self) -> jiff::Timestamp {

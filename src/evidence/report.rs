@@ -11,6 +11,7 @@ mod suitable;
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::format::excerpt::{self, quoted};
 pub use super::format::{Fault, Format, Listed, Place, ReadError, read};
@@ -102,7 +103,7 @@ pub enum Location {
 }
 
 /// How many findings there are of each rating.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Critical ones.
     pub critical: u64,
@@ -119,7 +120,7 @@ pub struct Counts {
 }
 
 /// How tests went; each test counts once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TestCounts {
     /// Passed, flaky ones included.
     pub passed: u64,

@@ -84,6 +84,7 @@ pages! {
     "exception-expired",
     "exception-unknown",
     "exception-not-break-glass",
+    "exception-revocation-removed",
 }
 
 /// Pages about what is no violation and still has a message of its own.

@@ -19,8 +19,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::clock::Timestamp;
+use crate::evidence::approval::Decision;
 use crate::evidence::attestation::EvidenceId;
-use crate::evidence::change::{CommitLabel, Landing, Unit};
+use crate::evidence::change::{CommitLabel, Landing, StatementState, Unit};
 use crate::id::CommitId;
 use crate::policy::Policy;
 use crate::policy::config::Submodules;
@@ -86,6 +87,27 @@ pub fn evaluate(policy: &Policy, facts: &Facts, now: Timestamp) -> Outcome {
     outcome
 }
 
+/// Returns who approved a change that has landed: each with a voice that counted when they gave it.
+#[must_use]
+pub fn approvers(policy: &Policy, unit: &Unit) -> BTreeSet<PrincipalId> {
+    let (mut approved, mut withdrawn) = (BTreeSet::new(), BTreeSet::new());
+    for fact in &unit.statements {
+        let StatementState::Verified(verified) = &fact.state else { continue };
+        match fact.decision {
+            Decision::Withdrawal => drop(withdrawn.insert(verified.by.clone())),
+            Decision::Rejection => {}
+            Decision::Approval => {
+                let alone = Unit { statements: vec![fact.clone()], ..unit.clone() };
+                let needs = Needs::of(policy, &alone, verified.at);
+                let weighed = weigh(policy, &alone, &needs, verified.at);
+                let voices = weighed.into_iter().filter_map(|weighed| weighed.voice);
+                approved.extend(voices.map(|voice| voice.by));
+            }
+        }
+    }
+    approved.difference(&withdrawn).cloned().collect()
+}
+
 fn rule(policy: &Policy) -> Rule {
     let review = &policy.config().review;
     let clause = format!(
@@ -143,15 +165,15 @@ impl<'a> Assessed<'a> {
         counted
             .filter(|(said, _)| matches!(said.standing, Standing::Approves { .. }))
             .filter_map(|(_, fact)| match &fact.state {
-                crate::evidence::change::StatementState::Verified(verified) => Some(EvidenceId {
+                StatementState::Verified(verified) => Some(EvidenceId {
                     kind: "approval".into(),
                     by: verified.by.clone(),
                     also: Vec::new(),
                     place: fact.place.clone(),
                 }),
-                crate::evidence::change::StatementState::Unsigned
-                | crate::evidence::change::StatementState::Malformed(_)
-                | crate::evidence::change::StatementState::Refused(_) => None,
+                StatementState::Unsigned
+                | StatementState::Malformed(_)
+                | StatementState::Refused(_) => None,
             })
             .collect()
     }

@@ -10,7 +10,7 @@ use crate::collect::notes_ref::NotesTips;
 use crate::collect::{Scene, Stop};
 use crate::error::Result;
 use crate::id::CommitId;
-use crate::policy::config::{Config, Repository};
+use crate::policy::config::{Config, Floor, Repository};
 use crate::provenance::Source;
 use crate::refname::RefName;
 use crate::repo::commit::Commit;
@@ -32,7 +32,7 @@ impl Judge<'_> {
         trust_ref: &RefName,
         anchor: Option<CommitId>,
     ) -> Result<Verdict> {
-        let built_in = built_in();
+        let built_in = built_in(&self.repository.settings.floor);
         let mut matters = false;
         for named in &mut named {
             if named.subject == Subject::Unprotected {
@@ -114,7 +114,12 @@ impl Judge<'_> {
             },
             TrustRoot::Keys(_) => new,
         };
-        let snapshot = match snapshot::read_all(incoming, commit, &self.ask(trust_ref)) {
+        let snapshot = match snapshot::read_all(
+            incoming,
+            commit,
+            &self.ask(trust_ref),
+            &self.repository.settings.floor,
+        ) {
             Ok(snapshot) => snapshot,
             Err(Void::Files(diagnostics)) => {
                 let diagnostics = diagnostics.iter().map(Into::into).collect();
@@ -225,7 +230,9 @@ fn unmet(root: &TrustRoot, found: String) -> Outcome {
     Outcome::refusing([Violation::from(TrustViolation::RootUnmet { wanted, found })])
 }
 
-/// The built-in rules, for telling which refs would be protected.
-fn built_in() -> Option<Config> {
-    Repository::parse("unnamed").map(Config::built_in)
+/// The built-in rules and those of the server, for telling which refs would be protected.
+fn built_in(floor: &Floor) -> Option<Config> {
+    let mut config = Repository::parse("unnamed").map(Config::built_in)?;
+    floor.raise(&mut config);
+    Some(config)
 }

@@ -21,7 +21,7 @@ use crate::repo::fault::ObjectKind;
 use crate::repo::range::{Collect, Range};
 use crate::snapshot::{self, Void};
 use crate::verdict::{Outcome, Rule};
-use crate::violation::{RefViolation, TrustViolation, Violation};
+use crate::violation::{FewerGates, RefViolation, TrustViolation, Violation};
 
 /// Where a branch begins to be judged.
 #[derive(Clone, Copy)]
@@ -140,10 +140,10 @@ impl Judge<'_> {
         let old = match from {
             From::Tip(Some(old)) | From::Root(old) => old,
             // A new branch goes on from what another one with these gates has been.
-            From::Tip(None) => collect
-                .fork_point(new, &others()?)
-                .map_err(stop)?
-                .ok_or_else(|| Violation::from(RefViolation::Unrelated))?,
+            From::Tip(None) => match collect.fork_point(new, &others()?).map_err(stop)? {
+                Some(fork) => fork,
+                None => return Err(self.unrelated(scene, namespace, name, gates, new)?.into()),
+            },
         };
         let range = collect.range(new, Some(old), others).map_err(stop)?;
         if !range.passed_elsewhere {
@@ -163,9 +163,43 @@ impl Judge<'_> {
         name: &RefName,
         gates: Gates,
     ) -> Result<Vec<CommitId>> {
-        // A branch never passes the checklist, so having it or not says nothing about its history.
-        let needed: Gates = gates.iter().filter(|gate| *gate != Gate::Checklist).collect();
-        let mut tips = BTreeSet::new();
+        let all = self.protected_tips(config, namespace, name)?;
+        let has_passed = |other: &Gates| other.includes(without_checklist(gates));
+        let tips = all.into_iter().filter(|(_, other, _)| has_passed(other)).map(|(_, _, tip)| tip);
+        Ok(tips.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// Says why a new branch does not begin where its gates were asked.
+    fn unrelated(
+        &self,
+        scene: &Scene<'_, '_>,
+        namespace: &[u8],
+        name: &RefName,
+        gates: Gates,
+        new: CommitId,
+    ) -> Result<Violation, Stop> {
+        let Scene { incoming, trusted, limits, deadline, policy, .. } = *scene;
+        let collect = Collect { incoming, trusted, limits, deadline };
+        let mut fewer: Vec<FewerGates> = Vec::new();
+        for (branch, other, tip) in self.protected_tips(policy.config(), namespace, name)? {
+            let fork = collect.fork_point(new, &[tip]).map_err(|error| scene.range_stop(error))?;
+            let wanted = without_checklist(gates);
+            let lacks = wanted.iter().filter(|gate| !other.contains(*gate)).map(Gate::name);
+            if fork.is_some() && fewer.iter().all(|known| known.name != branch) {
+                fewer.push(FewerGates { name: branch, lacks: lacks.collect() });
+            }
+        }
+        Ok(RefViolation::Unrelated { fewer }.into())
+    }
+
+    /// Returns the protected branches, but for one, each with its gates and its tip.
+    fn protected_tips(
+        &self,
+        config: &Config,
+        namespace: &[u8],
+        name: &RefName,
+    ) -> Result<Vec<(RefName, Gates, CommitId)>> {
+        let mut tips = Vec::new();
         for rule in &config.protect {
             for pattern in
                 rule.refs.iter().filter(|pattern| pattern.to_string().starts_with("refs/heads/"))
@@ -173,16 +207,15 @@ impl Judge<'_> {
                 let prefix = [namespace, pattern.literal_prefix().as_bytes()].concat();
                 for (full, id) in self.repository.view.with_prefix(&prefix)? {
                     let inner = full.without_namespace();
-                    let has_passed = config
-                        .gates_for(inner.as_bytes())
-                        .is_some_and(|other| other.includes(needed));
-                    if has_passed && inner != *name {
-                        tips.insert(CommitId(id));
+                    if let Some(gates) = config.gates_for(inner.as_bytes())
+                        && inner != *name
+                    {
+                        tips.push((inner, gates, CommitId(id)));
                     }
                 }
             }
         }
-        Ok(tips.into_iter().collect())
+        Ok(tips)
     }
 
     #[expect(clippy::too_many_arguments, reason = "what the gates look at, no more")]
@@ -265,7 +298,12 @@ impl Judge<'_> {
         new: CommitId,
         trust_ref: &RefName,
     ) -> Result<Option<Outcome>, Stop> {
-        match snapshot::read_all(scene.incoming, new, &self.ask(trust_ref)) {
+        match snapshot::read_all(
+            scene.incoming,
+            new,
+            &self.ask(trust_ref),
+            &self.repository.settings.floor,
+        ) {
             Ok(_) => Ok(None),
             Err(Void::Files(diagnostics)) => {
                 let diagnostics = diagnostics.iter().map(Into::into).collect();
@@ -307,4 +345,9 @@ fn read_evidence(
 fn no_checklist(config: &Config) -> Outcome {
     let origins = vec![config.checklist.document.origin.to_string()];
     Outcome::of(Rule { clause: "checklist, which is asked of release tags".into(), origins })
+}
+
+/// A branch never passes the checklist, so having it or not says nothing about its history.
+fn without_checklist(gates: Gates) -> Gates {
+    gates.iter().filter(|gate| *gate != Gate::Checklist).collect()
 }

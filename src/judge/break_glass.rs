@@ -122,6 +122,7 @@ fn can_be_waived(violation: &Violation, changes_trust: bool) -> bool {
             ReviewViolation::ThresholdMissing { .. } | ReviewViolation::CommitUnsigned { .. },
         ) => false,
         Violation::Review(_) => !changes_trust,
+        Violation::Exception(ExceptionViolation::RevocationRemoved { .. }) => false,
         Violation::Scan(_)
         | Violation::Tests(_)
         | Violation::Checklist(_)

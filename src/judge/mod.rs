@@ -11,6 +11,7 @@
 mod bootstrap;
 mod branch;
 mod break_glass;
+mod freeze;
 mod names;
 mod pusher;
 mod tag;
@@ -18,14 +19,13 @@ mod tag;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::certificate::Presented;
 use crate::clock::{Deadline, Timestamp};
 use crate::collect::notes_ref::{NotesRef, NotesTips};
-use crate::collect::{Scene, Stop, notes_guard};
-use crate::env::CertificateClaim;
+use crate::collect::{Scene, Stop, exceptions, notes_guard};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Pusher;
 use crate::id::{CommitId, ObjectId};
-use crate::policy::config::Config;
 use crate::policy::gates::Gates;
 use crate::provenance::Source;
 use crate::receive::Push;
@@ -36,8 +36,10 @@ use crate::repo::view::View;
 use crate::report::text::Foreign;
 use crate::settings::Settings;
 use crate::snapshot::{Ask, Rules, Snapshot};
-use crate::verdict::{Outcome, Rule, Verdict, decide};
-use crate::violation::{NotesViolation, RefViolation, TrustViolation, Violation};
+use crate::verdict::{Outcome, Verdict, decide};
+use crate::violation::{
+    ExceptionViolation, NotesViolation, RefViolation, TrustViolation, Violation,
+};
 
 use names::{Named, Subject};
 
@@ -66,8 +68,8 @@ pub struct Circumstances {
     pub tags: TagsAre,
     /// Who pushes, as the server says.
     pub pusher: Option<Pusher>,
-    /// What git says about a push certificate.
-    pub certificate: Option<CertificateClaim>,
+    /// The push certificate, where one is asked for and was presented.
+    pub certificate: Option<Presented>,
 }
 
 /// Why release tags are judged.
@@ -84,6 +86,17 @@ pub enum TagsAre {
     /// They have been accepted, and the history before them is not at hand: what it rested on
     /// is what the verification summary says.
     Archived,
+}
+
+impl TagsAre {
+    /// Says whether a freeze stops them: not where what was accepted is only looked at again.
+    #[must_use]
+    pub fn asks_freezes(self) -> bool {
+        match self {
+            Self::Pushed | Self::Planned => true,
+            Self::Accepted | Self::Archived => false,
+        }
+    }
 }
 
 /// The push option that names an exception to break the glass with.
@@ -250,12 +263,13 @@ impl<'r> Judge<'r> {
         }
         let mut landed: Vec<(RefName, Gates, CommitId)> = Vec::new();
         for named in named.iter_mut() {
-            if let Subject::Branch(_) | Subject::Tag(_) = named.subject {
-                self.freeze(named, scene.policy.config());
-            }
             if let Subject::Branch(gates) = named.subject {
                 let tips = self.tips(&mut tips, &named.namespace)?;
                 self.branch(&scene, named, gates, tips, trust_ref)?;
+                if named.inner == *trust_ref {
+                    keep_revocations(&scene, named)?;
+                }
+                self.freeze(&scene, named, named.judgement.new)?;
                 self.break_glass(&scene, named, named.judgement.new)?;
                 if let (None, Some(new)) =
                     (named.judgement.violations().next(), named.judgement.new)
@@ -269,34 +283,12 @@ impl<'r> Judge<'r> {
                 let tips = self.tips(&mut tips, &named.namespace)?;
                 let template = snapshot.template.as_deref();
                 let commit = self.tag(&scene, named, gates, tips, &landed, template)?;
+                self.freeze(&scene, named, commit)?;
                 self.break_glass(&scene, named, commit)?;
             }
         }
         self.warn_of_idle_break_glass(named);
         Ok(())
-    }
-
-    /// Refuses what would land while the ref is frozen.
-    fn freeze(&self, named: &mut Named, config: &Config) {
-        match self.circumstances.tags {
-            TagsAre::Accepted | TagsAre::Archived => return,
-            TagsAre::Pushed | TagsAre::Planned => {}
-        }
-        for freeze in config.freeze.iter().filter(|f| f.covers(named.inner.as_bytes())) {
-            let Some(window) = freeze.at(self.now) else { continue };
-            let violation = RefViolation::Frozen {
-                reason: freeze.reason.clone(),
-                from: freeze.local(window.from),
-                until: freeze.local(window.until),
-                zone: freeze.zone.clone(),
-            };
-            let origins = vec![freeze.origin.to_string()];
-            let rule = Rule { clause: "freeze, nothing lands meanwhile".into(), origins };
-            named
-                .judgement
-                .guards
-                .push(Outcome { violations: vec![violation.into()], ..Outcome::of(rule) });
-        }
     }
 
     /// Returns what the evidence refs of a namespace hold if the push succeeds.
@@ -354,6 +346,22 @@ impl<'r> Judge<'r> {
             Err(Stop::Error(error)) => Err(error.while_(format!("judging {}", named.inner))),
         }
     }
+}
+
+/// Refuses a new tip of the trust ref that takes back a revocation before its time.
+fn keep_revocations(scene: &Scene<'_, '_>, named: &mut Named) -> Result<()> {
+    let Some(new) = named.judgement.new.map(CommitId) else { return Ok(()) };
+    // What guards have refused already may be no commit.
+    if named.judgement.guards.iter().any(|outcome| !outcome.violations.is_empty()) {
+        return Ok(());
+    }
+    let taken = exceptions::taken_back(scene, new).map(|exceptions| {
+        let taken = ExceptionViolation::RevocationRemoved { exceptions: exceptions.clone() };
+        vec![Outcome::refusing((!exceptions.is_empty()).then(|| taken.into()))]
+    });
+    let outcomes = or_violation(taken, || "comparing revocations".into())?;
+    named.judgement.guards.extend(outcomes);
+    Ok(())
 }
 
 fn kind_of(scene: &Scene<'_, '_>, id: ObjectId) -> Result<Option<ObjectKind>> {

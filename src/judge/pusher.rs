@@ -52,11 +52,11 @@ impl Judge<'_> {
         snapshot: &Snapshot,
         incoming: &Incoming<'_>,
     ) -> Result<Result<PrincipalId, TrustViolation>> {
-        let Some(claim) = &self.circumstances.certificate else {
+        let Some(presented) = &self.circumstances.certificate else {
             return Ok(Err(TrustViolation::PushUnsigned));
         };
         let faulty = |why: String| Ok(Err(TrustViolation::CertificateFaulty { why }));
-        let Some(blob) = parse_hex(claim.blob.as_bytes()) else {
+        let Some(blob) = parse_hex(presented.claim.blob.as_bytes()) else {
             return faulty("its id is none".into());
         };
         let mut bytes = Vec::new();
@@ -68,7 +68,7 @@ impl Judge<'_> {
         }
         let updates = self.repository.settings.limits.ref_updates;
         let verified = Certificate::parse(&bytes, updates).and_then(|certificate| {
-            certificate.fits(push, claim, self.now)?;
+            certificate.fits(push, presented, self.now)?;
             self.verify(&certificate, snapshot)
         });
         match verified {

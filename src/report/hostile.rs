@@ -86,6 +86,11 @@ fn poison_exception(
             }
         }
         ExceptionViolation::Unknown { named } => *named = foreign.clone(),
+        ExceptionViolation::RevocationRemoved { exceptions } => {
+            for taken in exceptions {
+                (taken.revoked, taken.expires) = (Some(string()), string());
+            }
+        }
         ExceptionViolation::NotBreakGlass { exception, refs } => {
             poison(exception);
             *refs = Some(vec![string(); 3]);
@@ -127,7 +132,7 @@ fn poisoned(violation: &Violation, bytes: &[u8], text: &str) -> Violation {
             | RefViolation::NotFastForward { .. }
             | RefViolation::NotFirstParent { .. }
             | RefViolation::Replace
-            | RefViolation::Unrelated
+            | RefViolation::Unrelated { .. }
             | RefViolation::TooManyCommits { .. }
             | RefViolation::Shallow
             | RefViolation::NotACommit { .. }

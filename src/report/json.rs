@@ -43,6 +43,9 @@ struct Ref<'a> {
     /// What a break-glass exception lets pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<&'a Waived>,
+    /// The freezes that an exception for them lifts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lifted: Option<&'a Waived>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<&'a Warning>,
 }
@@ -77,7 +80,13 @@ struct Described<'a> {
 /// Writes a verdict as one JSON document.
 #[must_use]
 pub fn verdict(verdict: &Verdict) -> String {
-    write(&document(verdict, super::remote::Options::everything()))
+    verdict_with(verdict, super::remote::Options::everything())
+}
+
+/// As [`verdict`], with hints for somebody whose git knows the server by another name.
+#[must_use]
+pub fn verdict_with(verdict: &Verdict, options: super::remote::Options<'_>) -> String {
+    write(&document(verdict, options))
 }
 
 /// Writes a verdict as JSON on one line, as it is recorded.
@@ -88,7 +97,7 @@ pub fn verdict_line(verdict: &Verdict) -> serde_json::Result<String> {
     serde_json::to_string(&document(verdict, super::remote::Options::default()))
 }
 
-fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> {
+fn document<'v>(verdict: &'v Verdict, options: super::remote::Options<'_>) -> Document<'v> {
     let hex = |id: Option<ObjectId>| id.map(|id| id.to_hex().to_string());
     let refs = verdict
         .refs
@@ -117,6 +126,7 @@ fn document(verdict: &Verdict, options: super::remote::Options) -> Document<'_> 
                     .collect(),
                 violations: described.collect(),
                 waived: judgement.waived.as_ref(),
+                lifted: judgement.lifted.as_ref(),
                 warnings: judgement.all_warnings().collect(),
             }
         })

@@ -1,13 +1,14 @@
 //! The verdict as JUnit XML, for places that show test results: a suite for each ref, a case for each gate.
 
-use super::machine::{items, text_of};
+use super::machine::{Excused, excused, items, text_of};
+use super::remote::Options;
 use crate::error::Error;
 use crate::verdict::{RefJudgement, Verdict};
 
 /// Writes a verdict as one JUnit document.
 #[must_use]
-pub fn verdict(verdict: &Verdict) -> String {
-    let items = items(verdict);
+pub fn verdict(verdict: &Verdict, options: Options<'_>) -> String {
+    let (items, excused) = (items(verdict, options), excused(verdict, options));
     let suites: Vec<Suite> = verdict
         .refs
         .iter()
@@ -18,7 +19,13 @@ pub fn verdict(verdict: &Verdict) -> String {
                 failure: Some(("failure", item.title.clone(), item.text.clone())),
             });
             let passed = passed(judgement).into_iter().map(|name| Case { name, failure: None });
-            Suite { name: judgement.name.to_string(), cases: failed.chain(passed).collect() }
+            let excused = excused.iter().filter(|excused| excused.item.judgement == at);
+            let excused = excused.map(|Excused { item, why, .. }| Case {
+                name: format!("{}: {}", item.group, item.code),
+                failure: Some((SKIPPED, format!("{}; {why}", item.title), item.text.clone())),
+            });
+            let cases = failed.chain(excused).chain(passed).collect();
+            Suite { name: judgement.name.to_string(), cases }
         })
         .collect();
     document(&suites, Some(&verdict.time.strftime("%Y-%m-%dT%H:%M:%S").to_string()))
@@ -43,6 +50,9 @@ fn passed(judgement: &RefJudgement) -> Vec<String> {
     names
 }
 
+/// The element of a case that an exception lets pass.
+const SKIPPED: &str = "skipped";
+
 struct Suite {
     name: String,
     cases: Vec<Case>,
@@ -50,7 +60,7 @@ struct Suite {
 
 struct Case {
     name: String,
-    /// `failure` or `error`, the title and the text.
+    /// `failure`, `error` or `skipped`, the title and the text.
     failure: Option<(&'static str, String, String)>,
 }
 
@@ -69,11 +79,12 @@ fn document(suites: &[Suite], time: Option<&str>) -> String {
     let time = time.map(|time| format!(" timestamp=\"{time}\"")).unwrap_or_default();
     for suite in suites {
         out.push_str(&format!(
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"0\"{time}>\n",
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\"{time}>\n",
             escape(&suite.name),
             suite.cases.len(),
             count(suite, "failure"),
-            count(suite, "error")
+            count(suite, "error"),
+            count(suite, SKIPPED)
         ));
         for case in &suite.cases {
             let (class, name) = (escape(&suite.name), escape(&case.name));
@@ -106,7 +117,19 @@ mod tests {
     use crate::evidence::format;
     use crate::evidence::severity::SeverityOverrides;
     use crate::limits::Limits;
-    use crate::report::machine::samples::{accepted, refused};
+    use crate::report::machine::samples::{accepted, excused, refused};
+
+    #[test]
+    fn what_an_exception_lets_pass_is_a_test_that_was_skipped() {
+        let text = verdict(&excused(), Options::everything());
+        assert_eq!(tests(&text), (3, 0, 0));
+        assert_eq!(text.matches("<skipped message=").count(), 3, "{text}");
+        assert!(text.contains("skipped=\"3\""), "{text}");
+        assert!(
+            text.contains("; exception EX-2, until 2026-12-24, approved by Eve Sand"),
+            "{text}"
+        );
+    }
 
     fn tests(text: &str) -> (u64, u64, u64) {
         let report =
@@ -117,15 +140,15 @@ mod tests {
 
     #[test]
     fn each_gate_is_a_test_that_our_own_reader_counts() {
-        assert_eq!(tests(&verdict(&refused())), (1, 3, 0));
-        assert_eq!(tests(&verdict(&accepted())), (2, 0, 0));
+        assert_eq!(tests(&verdict(&refused(), Options::everything())), (1, 3, 0));
+        assert_eq!(tests(&verdict(&accepted(), Options::everything())), (2, 0, 0));
         let failed = Error::new(crate::error::ErrorKind::Policy, "no <rules> & \"no\" people");
         assert_eq!(tests(&error(&failed)), (0, 0, 1));
     }
 
     #[test]
     fn t92_foreign_text_does_not_leave_its_place() {
-        let text = verdict(&refused());
+        let text = verdict(&refused(), Options::everything());
         assert!(!text.contains("<script>") && text.contains("&lt;script&gt;"), "{text}");
         assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
     }

@@ -4,6 +4,7 @@ use super::block::WIDTH;
 use super::describe::exception::approved_by;
 use super::text::{Foreign, wrap};
 use crate::verdict::{Excepted, Grounds, Verdict, Waived, Warning};
+use crate::violation::{RefViolation, Violation};
 
 /// Returns lines about what does not block because of an exception.
 pub(super) fn excepted(verdict: &Verdict) -> Vec<String> {
@@ -26,6 +27,8 @@ pub(super) fn warnings(verdict: &Verdict) -> Vec<String> {
         }
     }
     for judgement in &verdict.refs {
+        let name = judgement.name.to_string();
+        out.extend(judgement.lifted.iter().flat_map(|lifted| thawed(&name, lifted)));
         let waived = judgement.waived.iter();
         out.extend(waived.flat_map(|waived| broken_glass(&judgement.name.to_string(), waived)));
     }
@@ -42,7 +45,12 @@ fn excepted_text(excepted: &Excepted) -> String {
         .map(|finding| format!("{} in {}", finding.rule.token(40), finding.location.token(60)))
         .collect();
     let dots = if excepted.findings.len() > which.len() { ", ..." } else { "" };
-    let grounds = match &excepted.grounds {
+    format!("{findings} by {}: {}{dots}", grounds(&excepted.grounds), which.join(", "))
+}
+
+/// Says why findings do not block.
+pub(super) fn grounds(grounds: &Grounds) -> String {
+    match grounds {
         Grounds::Exception { id, expires, approvers } => {
             format!("exception {id}, until {expires}, approved by {}", approved_by(approvers))
         }
@@ -51,8 +59,13 @@ fn excepted_text(excepted: &Excepted) -> String {
             Foreign::from(file).shown(60),
             Foreign::from(&by.name).shown(30)
         ),
-    };
-    format!("{findings} by {grounds}: {}{dots}", which.join(", "))
+    }
+}
+
+/// Says by whose leave something was waived.
+pub(super) fn leave(waived: &Waived) -> String {
+    let Waived { id, expires, approvers, .. } = waived;
+    format!("exception {id}, until {expires}, approved by {}", approved_by(approvers))
 }
 
 fn warning_text(warning: &Warning) -> String {
@@ -73,6 +86,29 @@ fn warning_text(warning: &Warning) -> String {
 
 fn idle(named: &Foreign) -> String {
     named.quoted(48)
+}
+
+/// What would not have landed now, and by whose leave it does.
+fn thawed(ref_name: &str, lifted: &Waived) -> Vec<String> {
+    let Waived { id, expires, approvers, violations } = lifted;
+    let reasons: Vec<String> = violations
+        .iter()
+        .filter_map(|waived| {
+            let Violation::Ref(RefViolation::Frozen { reason, until, zone, .. }) =
+                &waived.violation
+            else {
+                return None;
+            };
+            Some(format!("{} (until {until}, {zone})", Foreign::from(reason).shown(60)))
+        })
+        .collect();
+    let text = format!(
+        "{} is frozen: {}; it lands by exception {id}, until {expires}, approved by {}",
+        Foreign::from(ref_name).shown(60),
+        reasons.join("; "),
+        approved_by(approvers)
+    );
+    lines("warning:", &text)
 }
 
 /// Break-glass is loud: what was waived, by whose leave, and what is owed for it.

@@ -10,11 +10,24 @@ use super::text::{Foreign, prose};
 use crate::error::{Error, ErrorKind};
 use crate::id::{ObjectId, SHORT_LEN};
 use crate::refname::RefName;
-use crate::verdict::{Leniency, RefJudgement, Verdict};
+use crate::verdict::{Leniency, RefJudgement, Rule, Verdict};
+use crate::violation::Violation;
 
-/// How much of a verdict is shown.
+/// What was judged, as the summary of a report names it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Occasion {
+    /// A push.
+    #[default]
+    Push,
+    /// What somebody may push.
+    Prospect,
+    /// A release that was accepted before.
+    Release,
+}
+
+/// How much of a verdict is shown, and to whom.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// Items of a kind that are shown before the rest is counted.
     pub shown: usize,
     /// Lines of the whole report; the rest is counted.
@@ -23,29 +36,39 @@ pub struct Options {
     pub each_ref_alone: bool,
     /// What is only said.
     pub leniency: Leniency,
+    /// What was judged.
+    pub occasion: Occasion,
+    /// What the reader's git calls the server.
+    pub remote: &'a str,
 }
 
-impl Default for Options {
+/// What git calls the server unless it is told otherwise; the server itself cannot know.
+pub const USUAL_REMOTE: &str = "origin";
+
+impl Default for Options<'_> {
     fn default() -> Self {
         Self {
             shown: super::describe::SHOWN,
             lines: 200,
             each_ref_alone: false,
             leniency: Leniency::default(),
+            occasion: Occasion::Push,
+            remote: USUAL_REMOTE,
         }
     }
 }
 
-impl Options {
+impl<'a> Options<'a> {
     /// Shows all that the verdict holds.
     #[must_use]
     pub fn everything() -> Self {
-        Self {
-            shown: usize::MAX / 8,
-            lines: usize::MAX,
-            each_ref_alone: false,
-            leniency: Leniency::default(),
-        }
+        Self { shown: usize::MAX / 8, lines: usize::MAX, ..Self::default() }
+    }
+
+    /// Shows all that the verdict holds to somebody whose git knows the server by a name.
+    #[must_use]
+    pub fn all_for(remote: &'a str) -> Self {
+        Self { remote, ..Self::everything() }
     }
 }
 
@@ -57,7 +80,7 @@ pub fn verdict(verdict: &Verdict) -> String {
 
 /// As [`verdict`], with more or less of it shown.
 #[must_use]
-pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
+pub fn verdict_with(verdict: &Verdict, options: Options<'_>) -> String {
     let warnings = notices::warnings(verdict);
     if verdict.is_accepted() {
         return if warnings.is_empty() { String::new() } else { join(&warnings) };
@@ -89,11 +112,20 @@ pub fn verdict_with(verdict: &Verdict, options: Options) -> String {
     let passes = verdict.is_let_pass(&options.leniency);
     let refs = verdict.refs.len();
     let plural = if violations == 1 { "violation" } else { "violations" };
+    let what = match options.occasion {
+        Occasion::Push if passes => "this push would be refused",
+        Occasion::Push => "push rejected",
+        Occasion::Prospect => "this push would be refused",
+        Occasion::Release => "this release is not good",
+    };
+    // Only what a hook has judged is recorded under its number.
+    let number = match options.occasion {
+        Occasion::Push => format!(" (verdict {})", verdict.id),
+        Occasion::Prospect | Occasion::Release => String::new(),
+    };
     let summary = format!(
-        "{}, {violations} {plural} on {refused_refs} of {refs} {} (verdict {})",
-        if passes { "this push would be refused" } else { "push rejected" },
+        "{what}, {violations} {plural} on {refused_refs} of {refs} {}{number}",
         if refs == 1 { "ref" } else { "refs" },
-        verdict.id
     );
     let level = if passes { Level::Warning } else { Level::Error };
     lines.extend(Block::of(level, &summary).lines());
@@ -120,27 +152,38 @@ pub fn excepted(verdict: &Verdict) -> String {
 
 /// Returns the messages about one ref.
 #[must_use]
-pub fn blocks(judgement: &RefJudgement, verdict: &Verdict, options: Options) -> Vec<Block> {
-    let short = |id: ObjectId| id.to_hex_with_len(SHORT_LEN).to_string();
-    let (old, new) = (judgement.old.map(short), judgement.new.map(short));
+pub fn blocks(judgement: &RefJudgement, verdict: &Verdict, options: Options<'_>) -> Vec<Block> {
     judgement
         .violations()
         .map(|(rule, violation)| {
-            let context = Context {
-                ref_name: &judgement.name,
-                old: old.as_deref(),
-                new: new.as_deref(),
-                trusted: verdict.trusted.as_ref(),
-                rule,
-                shown: options.shown,
-            };
-            let mut block = describe(violation, &context);
+            let mut block = block(judgement, verdict, (rule, violation), options);
             if options.leniency.lets_pass(violation.code()) {
                 block.level = Level::Warning;
             }
             block
         })
         .collect()
+}
+
+/// Returns the message about one violation of a ref, whether it blocks or not.
+pub(super) fn block(
+    judgement: &RefJudgement,
+    verdict: &Verdict,
+    (rule, violation): (&Rule, &Violation),
+    options: Options<'_>,
+) -> Block {
+    let short = |id: ObjectId| id.to_hex_with_len(SHORT_LEN).to_string();
+    let (old, new) = (judgement.old.map(short), judgement.new.map(short));
+    let context = Context {
+        ref_name: &judgement.name,
+        old: old.as_deref(),
+        new: new.as_deref(),
+        trusted: verdict.trusted.as_ref(),
+        rule,
+        shown: options.shown,
+        remote: options.remote,
+    };
+    describe(violation, &context)
 }
 
 /// Places in trusted files that an error lists before it counts the rest.
@@ -238,7 +281,7 @@ pub fn absent(id: &str, refs: &[Foreign]) -> String {
         ..Block::of(Level::Warning, title)
     };
     let names: Vec<String> = refs.iter().map(|name| name.shown(200)).collect();
-    block.hints.push(Hint::Run(format!("git push --atomic origin {}", names.join(" "))));
+    block.hints.push(Hint::Run(format!("git push --atomic {USUAL_REMOTE} {}", names.join(" "))));
     join(&block.lines())
 }
 

@@ -2,37 +2,33 @@
 
 use serde_json::{Value, json};
 
-use super::machine::{Item, items, text_of};
+use super::machine::{Excused, Item, excused, items, text_of};
+use super::remote::Options;
 use crate::error::Error;
 use crate::verdict::Verdict;
 
 const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// Writes a verdict as one SARIF log; without results if the push is accepted.
+/// Writes a verdict as one SARIF log. What an exception lets pass is a suppressed result; there
+/// are no others if the push is accepted.
 #[must_use]
-pub fn verdict(verdict: &Verdict) -> String {
-    let items = items(verdict);
-    let mut codes: Vec<&str> = items.iter().map(|item| item.code).collect();
+pub fn verdict(verdict: &Verdict, options: Options<'_>) -> String {
+    let (items, excused) = (items(verdict, options), excused(verdict, options));
+    let all = || items.iter().chain(excused.iter().map(|excused| &excused.item));
+    let mut codes: Vec<&str> = all().map(|item| item.code).collect();
     codes.sort_unstable();
     codes.dedup();
-    let results: Vec<Value> = items
-        .iter()
-        .map(|item| {
-            let index = codes.iter().position(|code| *code == item.code);
-            let mut result = json!({
-                "ruleId": item.code,
-                "ruleIndex": index,
-                "level": "error",
-                "message": { "text": item.text },
-                "locations": [location(item)],
-            });
-            if let (Some(fingerprint), Some(result)) = (&item.fingerprint, result.as_object_mut()) {
-                result.insert("partialFingerprints".into(), json!({ "refgate/v1": fingerprint }));
-            }
-            result
-        })
-        .collect();
+    let results = items.iter().map(|item| result(item, &codes));
+    let suppressed = excused.iter().map(|Excused { item, why, .. }| {
+        let mut result = result(item, &codes);
+        if let Some(result) = result.as_object_mut() {
+            let leave = json!([{ "kind": "external", "status": "accepted", "justification": why }]);
+            result.insert("suppressions".into(), leave);
+        }
+        result
+    });
+    let results: Vec<Value> = results.chain(suppressed).collect();
     let rules: Vec<Value> = codes.iter().map(|code| rule(code)).collect();
     let state = if verdict.is_accepted() { "accepted" } else { "refused" };
     log(&json!({
@@ -46,6 +42,20 @@ pub fn verdict(verdict: &Verdict) -> String {
             "refs": verdict.refs.iter().map(|judged| judged.name.to_string()).collect::<Vec<_>>(),
         },
     }))
+}
+
+fn result(item: &Item, codes: &[&str]) -> Value {
+    let mut result = json!({
+        "ruleId": item.code,
+        "ruleIndex": codes.iter().position(|code| *code == item.code),
+        "level": "error",
+        "message": { "text": item.text },
+        "locations": [location(item)],
+    });
+    if let (Some(fingerprint), Some(result)) = (&item.fingerprint, result.as_object_mut()) {
+        result.insert("partialFingerprints".into(), json!({ "refgate/v1": fingerprint }));
+    }
+    result
 }
 
 /// Writes why nothing could be judged: a run that failed is no run without results.
@@ -114,11 +124,12 @@ fn log(run: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::machine::samples::{accepted, refused};
+    use crate::report::machine::samples::{accepted, excused, refused};
 
     #[test]
     fn t92_foreign_text_does_not_leave_its_place() {
-        let log: Value = serde_json::from_str(&verdict(&refused())).expect("JSON");
+        let log: Value =
+            serde_json::from_str(&verdict(&refused(), Options::everything())).expect("JSON");
         assert_eq!(log["version"], "2.1.0");
         let results = log["runs"][0]["results"].as_array().expect("results");
         assert_eq!(results.len(), 3);
@@ -139,11 +150,31 @@ mod tests {
     }
 
     #[test]
+    fn what_an_exception_lets_pass_is_a_suppressed_result() {
+        let text = verdict(&excused(), Options::everything());
+        let log: Value = serde_json::from_str(&text).expect("JSON");
+        let results = log["runs"][0]["results"].as_array().expect("results");
+        let codes: Vec<_> = results.iter().filter_map(|one| one["ruleId"].as_str()).collect();
+        assert_eq!(codes, ["scan-finding-open", "ref-frozen", "review-submodule-changed"]);
+        for (result, id) in results.iter().zip(["EX-1", "EX-2", "EX-3"]) {
+            let suppression = &result["suppressions"][0];
+            assert_eq!(suppression["status"], "accepted");
+            let leave = format!("exception {id}, until 2026-12-24, approved by Eve Sand (Security");
+            let why = suppression["justification"].as_str().expect("text");
+            assert!(why.starts_with(&leave), "{why}");
+        }
+        assert_eq!(log["runs"][0]["properties"]["verdict"], "accepted");
+    }
+
+    #[test]
     fn our_own_reader_of_sarif_counts_the_same() {
         use crate::evidence::format::{Format, read};
         use crate::evidence::severity::SeverityOverrides;
         let limits = crate::limits::Limits::default();
-        for (text, results) in [(verdict(&refused()), 3), (verdict(&accepted()), 0)] {
+        for (text, results) in [
+            (verdict(&refused(), Options::everything()), 3),
+            (verdict(&accepted(), Options::everything()), 0),
+        ] {
             let report = read(text.as_bytes(), &limits, &SeverityOverrides::default());
             let report = report.expect("a SARIF log");
             assert_eq!((report.format, report.open.total()), (Format::Sarif, results));
@@ -153,7 +184,8 @@ mod tests {
 
     #[test]
     fn accepted_is_a_run_without_results_and_an_error_is_a_run_that_failed() {
-        let log: Value = serde_json::from_str(&verdict(&accepted())).expect("JSON");
+        let log: Value =
+            serde_json::from_str(&verdict(&accepted(), Options::everything())).expect("JSON");
         assert_eq!(log["runs"][0]["results"], json!([]));
         assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], true);
         let failed = Error::new(crate::error::ErrorKind::Policy, "no rules");

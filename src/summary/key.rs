@@ -36,21 +36,6 @@ pub fn path(layout: &Layout) -> PathBuf {
     layout.common_dir.join(FILE)
 }
 
-/// Removes the key of a repository, and its directory if nothing else is in it.
-///
-/// # Errors
-/// It is there and cannot be removed.
-pub fn remove(layout: &Layout) -> Result<()> {
-    let path = path(layout);
-    if path.symlink_metadata().is_ok() {
-        std::fs::remove_file(&path)
-            .during(ErrorKind::Environment, || format!("removing {}", path.display()))?;
-    }
-    // What others have put there stays.
-    path.parent().into_iter().for_each(|directory| drop(std::fs::remove_dir(directory)));
-    Ok(())
-}
-
 /// Makes the key of a repository; `None` if it has one.
 ///
 /// Only the owner of the repository, as whom the hook runs, may read it.

@@ -67,6 +67,8 @@ pub struct Relied {
     pub id: ExceptionId,
     /// Its last day.
     pub expires: String,
+    /// What it lets pass, as its document says.
+    pub allows: String,
     /// Whether it let every gate be passed.
     pub break_glass: bool,
 }

@@ -74,7 +74,40 @@ super::violations! {
             /// The refs that it is for, if it is for every gate of them.
             refs: Option<Vec<String>>,
         },
+        /// What is pushed to the trust ref takes revocations back before they have done their work.
+        "exception-revocation-removed" => RevocationRemoved {
+            /// The revoked exceptions.
+            exceptions: Vec<TakenBack>,
+        },
     }
+}
+
+/// A revocation that a push takes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct TakenBack {
+    /// The exception.
+    pub id: ExceptionId,
+    /// The day on which it was revoked; none if the push itself revokes it.
+    pub revoked: Option<String>,
+    /// The day on which it would have run out.
+    pub expires: String,
+    /// What becomes of its document.
+    pub becomes: Becomes,
+}
+
+/// What becomes of the document of a revoked exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Becomes {
+    /// It is not there any more.
+    Removed,
+    /// It cannot be read any more.
+    Unreadable,
+    /// It no longer says that it is revoked.
+    NotRevoked,
+    /// It names an earlier end.
+    EndsEarlier,
 }
 
 /// An exception that would have let something pass.
@@ -83,6 +116,8 @@ super::violations! {
 pub struct Lapsed {
     /// Its id.
     pub id: ExceptionId,
+    /// What it is for: `scan`, `freeze`, or `*` for break-glass.
+    pub gate: &'static str,
     /// Where its document was read: in the push, or in the trusted tree.
     pub read_from: &'static str,
     /// Who asks for it.

@@ -16,9 +16,9 @@ mod trust;
 use serde::Serialize;
 
 pub use checklist::{ChecklistViolation, OpenItem, OpenItemKind, Relied};
-pub use exception::{ExceptionViolation, Lapsed};
+pub use exception::{Becomes, ExceptionViolation, Lapsed, TakenBack};
 pub use notes::{NoteProblem, NotesViolation};
-pub use ref_guard::RefViolation;
+pub use ref_guard::{FewerGates, RefViolation};
 pub use review::{Missing, Person, ReviewGap, ReviewViolation, Said, Standing, UnsignedCommit};
 pub use scan::{CommitGap, EvidenceGap, KindGap, OpenFinding, ScanViolation};
 pub use testing::{FailedSuite, TestsViolation};

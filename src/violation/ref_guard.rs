@@ -68,7 +68,10 @@ super::violations! {
         /// A replace ref, with which objects pretend to be others.
         "ref-replace" => Replace,
         /// A new protected branch that has no commit in common with any other.
-        "ref-unrelated" => Unrelated,
+        "ref-unrelated" => Unrelated {
+            /// Protected branches that it does begin on, which ask for fewer gates.
+            fewer: Vec<FewerGates>,
+        },
         /// An object that the push brings or names cannot be used.
         "ref-object-faulty" => ObjectFaulty {
             /// What is wrong with it.
@@ -108,4 +111,14 @@ super::violations! {
             branches: Vec<RefName>,
         },
     }
+}
+
+/// A protected branch that asks for fewer gates than another.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FewerGates {
+    /// The branch.
+    pub name: RefName,
+    /// The gates that it does not ask for.
+    pub lacks: Vec<&'static str>,
 }

@@ -2,6 +2,8 @@
 
 use std::process::{Child, Stdio};
 
+#[cfg(feature = "openpgp")]
+use crate::support::gpg::Gpg;
 use crate::support::world::{Person, World, review_only, structure};
 use crate::support::{command, output, run};
 
@@ -137,35 +139,15 @@ fn a_key_that_the_list_does_not_name_is_noticed_before_anything_is_written() {
 #[cfg(feature = "openpgp")]
 #[test]
 fn gpg_signs_and_the_server_reads_the_keyring_in_meta() {
-    let keys = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/keys/openpgp");
-    let home = tempfile::tempdir().expect("a short path for the sockets of gpg");
-    let gpg = || {
-        let mut gpg = command("gpg");
-        gpg.env("GNUPGHOME", home.path()).args(["--batch", "--quiet"]);
-        gpg
-    };
-    run(gpg().arg("--import").arg(keys.join("ben.sec.asc")));
-    let listed = run(gpg().args(["--with-colons", "--list-secret-keys"]));
-    let listed = String::from_utf8(listed).expect("UTF-8");
-    let fingerprint = listed
-        .lines()
-        .find_map(|line| line.strip_prefix("fpr:")?.split(':').nth(8))
-        .expect("a key");
-    let world = World::empty(&[]);
-    let ada = world.person("ada");
-    let public = std::fs::read_to_string(keys.join("ben.pub.asc")).expect("a certificate");
-    ada.write("meta/keyring/ben.asc", public);
-    let ssh = world.fingerprint("ben");
-    world.bootstrap(&review_only(""), &structure().replace(&ssh, fingerprint));
+    let gpg = Gpg::of("ben");
+    let world = gpg.world(&review_only(""), &structure(), &[]);
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     world.person("cleo").approves(&commit);
-    let ben = world.person("ben");
-    ben.git(&["config", "gpg.format", "openpgp"]);
-    ben.git(&["config", "user.signingKey", fingerprint]);
-    approve(&world, &ben, &commit, &[("GNUPGHOME", home.path())]);
+    let ben = gpg.person(&world);
+    ben.git(&["fetch", "-q", "origin"]);
+    gpg.refgate(&world, &["approve", &commit, "--push"]).accepted();
     let note = ben.git(&["log", "-m", "-p", "refs/notes/refgate/approvals"]);
     assert!(note.contains("\"sig\":\"pgp:"), "{note}");
     dana.push(&["retry:main"]).accepted();
-    run(command("gpgconf").env("GNUPGHOME", home.path()).args(["--kill", "all"]));
 }

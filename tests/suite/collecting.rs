@@ -18,6 +18,7 @@ use refgate::evidence::predicate::{Form, SARIF_TYPE, Sha256, write};
 use refgate::gate::scan;
 use refgate::id::{BlobId, CommitId, parse_hex};
 use refgate::limits::Limits;
+use refgate::policy::config::Floor;
 use refgate::refname::RefName;
 use refgate::repo::commit::Commit;
 use refgate::repo::fault::ObjectKind;
@@ -160,7 +161,7 @@ fn the_facts_do_not_depend_on_the_number_of_threads() {
     let incoming = Incoming::open(None, &trusted).expect("objects");
     let now: Timestamp = "2026-11-24T00:00:00Z".parse().expect("a time");
     let ask = Ask { trust_ref: &trust_ref, repository: None, limits: &limits, now };
-    let snapshot = read_all(&trusted, anchor, &ask).ok().expect("a policy");
+    let snapshot = read_all(&trusted, anchor, &ask, &Floor::default()).ok().expect("a policy");
     let deadline = Deadline::after_ms(limits.time_ms);
     let scene = Scene {
         incoming: &incoming,

@@ -448,6 +448,18 @@ fn hostile_files_are_refused_or_read_for_what_they_are() {
             if line.chars().any(|c| !c.is_ascii() || c.is_ascii_control()) || line.len() > 2_000 {
                 different.push(format!("{name}: not a line for a terminal: {line:?}"));
             }
+            let is_about_all = matches!(
+                error.fault,
+                Fault::Empty
+                    | Fault::Compressed { .. }
+                    | Fault::Encoding { found: "UTF-16 without a byte order mark" }
+                    | Fault::UnknownFormat { .. }
+                    | Fault::NoRun
+                    | Fault::ResultsAbsent { .. }
+            );
+            if error.place.is_none() != is_about_all || error.remedy().len() < 10 {
+                different.push(format!("{name}: no place or remedy: {error:?}"));
+            }
         }
     }
     let listed: BTreeSet<String> =

@@ -23,7 +23,7 @@ pub fn attested(world: &World, commit: &str) {
     }
 }
 
-fn finds(world: &World, commit: &str, path: &str) {
+pub fn finds(world: &World, commit: &str, path: &str) {
     let ci = world.person("ci");
     ci.git(&["fetch", "-q", "origin"]);
     ci.write("../found.sarif", sarif(path));
@@ -126,13 +126,13 @@ fn a_finding_lands_with_an_exception_that_security_approved() {
 }
 
 /// A branch that only asks for scans, so that a push needs nothing but a report and an exception.
-const SIDE: &str = "repository = \"git.example.org/demo/app\"\n\
+pub const SIDE: &str = "repository = \"git.example.org/demo/app\"\n\
     [[protect]]\nrefs = [\"refs/heads/main\"]\ngates = [\"review\"]\n\
     [[protect]]\nrefs = [\"refs/heads/side\"]\ngates = [\"scan\"]\n\
     [scan]\nrequire = [\"sast\"]\n";
 
 /// A document of which a test changes some words.
-fn document(requested: i64, expires: i64) -> String {
+pub fn document(requested: i64, expires: i64) -> String {
     let day = |days: i64| {
         let moment = refgate::clock::now() + jiff::SignedDuration::from_hours(24 * days);
         moment.strftime("%Y-%m-%d").to_string()
@@ -148,7 +148,7 @@ fn document(requested: i64, expires: i64) -> String {
 }
 
 /// Signs a document as somebody, `days` ago, with stock tools.
-fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
+pub fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let moment = refgate::clock::now() - jiff::SignedDuration::from_hours(24 * days);
@@ -172,17 +172,17 @@ fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
 }
 
 /// A world whose branch `side` stands at the first commit.
-fn side() -> World {
+pub fn side() -> World {
     let world = World::with(SIDE, &structure());
     world.server_git(&["branch", "side", "main"]);
     world
 }
 
 /// Commits a document on top of `side`, with a report that has a finding in `net/up.rs`.
-fn brings<'w>(world: &'w World, id: &str, text: &str) -> Person<'w> {
+pub fn brings<'w>(world: &'w World, id: &str, text: &str) -> Person<'w> {
     let dana = world.person("dana");
     dana.git(&["fetch", "-q", "origin"]);
-    dana.git(&["checkout", "-q", "-B", "topic", "origin/side"]);
+    dana.git(&["checkout", "-q", "-f", "-B", "topic", "origin/side"]);
     dana.write(&format!("exceptions/{id}.md"), text);
     let commit = dana.commit("Bring an exception");
     dana.git(&["push", "-q", "origin", "+HEAD:refs/heads/topic"]);
@@ -190,7 +190,7 @@ fn brings<'w>(world: &'w World, id: &str, text: &str) -> Person<'w> {
     dana
 }
 
-const TO_SIDE: [&str; 1] = ["HEAD:refs/heads/side"];
+pub const TO_SIDE: [&str; 1] = ["HEAD:refs/heads/side"];
 
 #[test]
 fn t88_an_exception_covers_what_it_says_while_it_is_in_force_and_nothing_else() {
@@ -383,6 +383,75 @@ fn vex_of_security_clears_a_vulnerability_of_a_package() {
     forged[middle] = if forged[middle] == b'A' { b'B' } else { b'A' };
     lands("4.17.4", &forged).refused(&["scan-finding-open", "exception-malformed"]);
     lands("4.17.4", &vex).accepted();
+}
+
+#[test]
+fn what_a_vex_document_says_decides_whether_a_finding_stands() {
+    let world = side();
+    let dana = brings(&world, "EX-1", &document(-1, 30));
+    let openvex = |status: &str| {
+        format!(
+            r#"{{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "urn:x", "author": "Security", "version": 1,
+            "timestamp": "2026-11-20T10:00:00Z", "statements": [{{"vulnerability": {{"name": "CVE-2021-23337"}},
+            "products": [{{"@id": "pkg:npm/lodash@4.17.4"}}], {status}}}]}}"#
+        )
+    };
+    let cyclonedx = |analysis: &str| {
+        format!(
+            r#"{{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+            "metadata": {{"timestamp": "2026-11-20T10:00:00Z"}}, "vulnerabilities": [
+            {{"id": "CVE-2021-23337", "analysis": {{{analysis}}}, "affects": [{{"ref": "pkg:npm/lodash@4.17.4"}}]}}]}}"#
+        )
+    };
+    let trivy = r#"{"SchemaVersion": 2, "ArtifactName": "app", "ArtifactType": "filesystem", "Results": [
+        {"Target": "package-lock.json", "Class": "lang-pkgs", "Type": "npm", "Vulnerabilities": [
+        {"VulnerabilityID": "CVE-2021-23337", "PkgName": "lodash", "InstalledVersion": "4.17.4",
+        "PkgIdentifier": {"PURL": "pkg:npm/lodash@4.17.4"}, "Severity": "HIGH", "Title": "x"}]}]}"#;
+    let eve = world.person("eve");
+    let unreasoned = openvex(r#""status": "not_affected""#);
+    eve.write("../bad.json", unreasoned);
+    let said = eve.refgate(&["exception", "vex", "../bad.json"]);
+    assert_eq!(said.code, Some(2), "no reason is given: {said}");
+    for (what, vex, passes) in [
+        ("affected", openvex(r#""status": "affected", "action_statement": "update""#), false),
+        ("asked", openvex(r#""status": "under_investigation""#), false),
+        ("exploitable", cyclonedx(r#""state": "exploitable""#), false),
+        ("in triage", cyclonedx(r#""state": "in_triage""#), false),
+        ("false positive", cyclonedx(r#""state": "false_positive""#), false),
+        ("another version", openvex(r#""status": "fixed""#).replace("4.17.4", "4.17.9"), false),
+        ("fixed", openvex(r#""status": "fixed""#), true),
+        ("resolved", cyclonedx(r#""state": "resolved""#), true),
+        (
+            "not reached",
+            cyclonedx(r#""state": "not_affected", "justification": "code_not_reachable""#),
+            true,
+        ),
+    ] {
+        eve.write("../vex.json", &vex);
+        eve.refgate(&["exception", "vex", "../vex.json"]).accepted();
+        let signed = std::fs::read(eve.dir().join("exceptions/vex.vex.json")).expect("written");
+        dana.git(&["fetch", "-q", "origin"]);
+        dana.git(&["checkout", "-q", "-f", "-B", "topic", "origin/side"]);
+        dana.write("exceptions/vex.vex.json", signed);
+        dana.write("package-lock.json", what);
+        let commit = dana.commit("State what does not affect us");
+        dana.git(&["push", "-q", "origin", "+HEAD:refs/heads/topic"]);
+        let ci = world.person("ci");
+        ci.git(&["fetch", "-q", "origin"]);
+        ci.write("../clean.sarif", sarif("x").replace("8.1", "1.0"));
+        ci.write("../trivy.json", trivy);
+        let attach = ["--sast", "../clean.sarif", "--dependencies", "../trivy.json", &commit];
+        ci.refgate(&[&["attach", "--push"][..], &attach].concat()).accepted();
+        let check = dana.refgate(&["check", "side"]);
+        let said = dana.push(&TO_SIDE);
+        if passes {
+            said.accepted();
+            let note = "note: 1 finding stands by exceptions/vex.vex.json, which Eve Sand";
+            assert!(check.out.contains(note), "{what}: {check}");
+        } else {
+            said.refused(&["scan-finding-open"]);
+        }
+    }
 }
 
 #[test]

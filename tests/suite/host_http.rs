@@ -2,7 +2,7 @@
 
 use crate::support::service::{Service, free_port, program};
 use crate::support::world::{Person, World, structure};
-use crate::support::{command, run};
+use crate::support::{command, output, run};
 use crate::threats_refs::REVIEW;
 
 struct Http<'w> {
@@ -118,4 +118,82 @@ fn t131_a_signed_push_proves_itself_over_http() {
     world.refuses(&["review-approval-missing"], || {
         dana.try_git(&["push", "--signed", "origin", "retry:main"])
     });
+}
+
+/// From the first push to a landed change, over http, in a repository of SHA-256 objects.
+#[test]
+fn t153_a_sha256_repository_over_http() {
+    let world = World::empty(&["--object-format=sha256"]);
+    world.bootstrap(REVIEW, &structure());
+    let http = Http::start(&world);
+    let dana = http.person("dana");
+    let commit = dana.propose("retry");
+    assert_eq!(commit.len(), 64);
+    world.refuses(&["review-approval-missing"], || dana.push(&["retry:main"]));
+    for name in ["cleo", "ben"] {
+        let person = http.person(name);
+        person.git(&["fetch", "-q", "origin"]);
+        person.approves(&commit);
+    }
+    dana.push(&["retry:main"]).accepted();
+    assert_eq!(world.on_server("refs/heads/main"), Some(commit));
+}
+
+#[test]
+fn several_refs_at_once_over_http_atomic_or_not() {
+    let world = World::with(REVIEW, &structure());
+    let http = Http::start(&world);
+    let dana = http.person("dana");
+    dana.topic("retry");
+    dana.commit("Retry");
+    for how in ["--atomic", "--no-atomic"] {
+        world.refuses(&["review-maintainer-missing"], || {
+            dana.try_git(&["push", how, "origin", "retry:side", "retry:main"])
+        });
+        dana.try_git(&["push", how, "origin", "retry:side", "retry:refs/heads/more"]).accepted();
+        dana.push(&[":side", ":more"]).accepted();
+    }
+}
+
+#[test]
+fn t150_twenty_clients_at_once_over_http() {
+    let world = World::with(REVIEW, &structure());
+    let http = Http::start(&world);
+    let dana = http.person("dana");
+    let good = dana.propose("good");
+    for name in ["cleo", "ben"] {
+        let person = http.person(name);
+        person.git(&["fetch", "-q", "origin"]);
+        person.approves(&good);
+    }
+    dana.topic("bad");
+    dana.write("net/up.rs", "fn bad() {}\n");
+    dana.commit("Bad");
+    let mut pushes: Vec<std::process::Command> = (0..20)
+        .map(|at| {
+            let refspec = match at % 4 {
+                0 => "good:refs/heads/main".to_owned(),
+                1 => "+bad:refs/heads/main".to_owned(),
+                _ => format!("bad:refs/heads/side-{at}"),
+            };
+            let mut push = dana.command();
+            push.args(["push", "origin", &refspec]);
+            push
+        })
+        .collect();
+    let said: Vec<bool> = std::thread::scope(|scope| {
+        let running: Vec<_> =
+            pushes.iter_mut().map(|push| scope.spawn(|| output(push).status.success())).collect();
+        running.into_iter().map(|push| push.join().expect("a push")).collect()
+    });
+    for (at, ok) in said.iter().enumerate() {
+        match at % 4 {
+            0 => {}
+            1 => assert!(!ok, "push {at} was not approved"),
+            _ => assert!(ok, "push {at} to an unprotected branch"),
+        }
+    }
+    assert_eq!(world.on_server("refs/heads/main"), Some(good));
+    world.refgate(&world.server(), &["ledger", "verify"]).accepted();
+    world.server_git(&["fsck", "--strict"]);
 }

@@ -4,10 +4,10 @@
 //! kept; GitLab as gitaly's source had it in January 2024 (custom hooks: places, order, variables);
 //! GitHub Enterprise Server as its documentation names the variables.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::support::files::{everything, script};
 use crate::support::world::{World, structure};
 use crate::support::{command, output, run};
 use crate::threats_refs::REVIEW;
@@ -28,34 +28,6 @@ for file in "${GIT_DIR:-.}/hooks/$(basename "$0").d"/*; do
 done
 exit "$result"
 "#;
-
-fn script(file: &Path, text: &str) {
-    std::fs::create_dir_all(file.parent().expect("a directory")).expect("made");
-    std::fs::write(file, text).expect("written");
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).expect("set");
-}
-
-/// Mode, content, and where a link leads.
-type Seen = (u32, Option<Vec<u8>>, Option<PathBuf>);
-
-/// Everything below a directory with its content, its mode and where links lead; objects and records apart.
-fn everything(directory: &Path) -> BTreeMap<PathBuf, Seen> {
-    let mut found = BTreeMap::new();
-    let mut pending = vec![directory.to_owned()];
-    while let Some(directory) = pending.pop() {
-        for entry in std::fs::read_dir(&directory).expect("a directory") {
-            let path = entry.expect("an entry").path();
-            let metadata = path.symlink_metadata().expect("metadata");
-            if metadata.is_dir() && !path.ends_with("objects") {
-                pending.push(path.clone());
-            }
-            let link = std::fs::read_link(&path).ok();
-            let content = metadata.is_file().then(|| std::fs::read(&path).expect("a file"));
-            found.insert(path, (metadata.permissions().mode(), content, link));
-        }
-    }
-    found
-}
 
 fn bare(world: &World, name: &str) -> PathBuf {
     let path = world.path(name);
@@ -117,6 +89,76 @@ fn each_server_gets_its_place_and_gets_back_what_it_had() {
         uninstall(&world, repository);
         assert_eq!(everything(repository), before, "{host}");
     }
+}
+
+/// Since version 11 (its source at commit 3b716a05, modules/git/hooks.go and git.go) Forgejo has the hooks of all
+/// repositories in its home, and looks into no repository any more; old ones still have theirs.
+#[test]
+fn forgejos_one_place_for_hooks_is_used_and_another_is_refused() {
+    let world = World::with(REVIEW, &structure());
+    uninstall(&world, &world.server());
+    let before = everything(&world.server());
+    let home = world.path("home");
+    let hooks = home.join("hooks");
+    let theirs = "#!/bin/sh\n# /usr/local/bin/forgejo\nexit 0\n";
+    let dispatcher = DISPATCHER.replace("${GIT_DIR:-.}/hooks", "$(dirname \"$0\")");
+    for name in ["pre-receive", "update", "post-receive"] {
+        script(&hooks.join(name), &dispatcher);
+        script(&hooks.join(format!("{name}.d/gitea")), theirs);
+    }
+    std::fs::write(home.join(".gitconfig"), format!("[core]\n\thooksPath = {}\n", hooks.display()))
+        .expect("written");
+    // What an older version has left in the repository, where nobody looks any more.
+    let server = world.server();
+    script(&server.join("hooks/pre-receive"), DISPATCHER);
+    script(&server.join("hooks/pre-receive.d/gitea"), theirs);
+    let path = server.to_string_lossy().into_owned();
+    let said = world.refgate(&world.path("."), &["install", &path]);
+    assert!(said.code == Some(2) && said.err.contains("Forgejo runs the hooks of"), "{said}");
+    assert!(said.err.contains(&format!("HOME={}", home.display())), "{said}");
+    let with_home = |args: &[&str]| -> crate::support::world::Said {
+        let mut refgate = world.refgate_command();
+        refgate.env("HOME", &home).env_remove("GIT_CONFIG_GLOBAL");
+        output(refgate.args(args).arg(&server)).into()
+    };
+    let root = world.fingerprint("ada");
+    with_home(&["install", "--trust-root", &root]).accepted();
+    assert!(hooks.join("pre-receive.d/refgate").is_file());
+    assert!(!server.join("hooks/pre-receive.d/refgate").exists());
+    let settings = std::fs::read_to_string(server.join("refgate.toml")).expect("settings");
+    assert!(settings.contains("host = \"forgejo\""), "{settings}");
+    // As Forgejo starts git.
+    let dana = world.person("dana");
+    dana.propose("retry");
+    let refused = world.refuses(&["review-approval-missing"], || {
+        let mut push = dana.command();
+        push.env("HOME", &home).env_remove("GIT_CONFIG_GLOBAL").env("GITEA_PUSHER_NAME", "dana");
+        output(push.args(["push", "origin", "retry:main"])).into()
+    });
+    assert!(!refused.ok);
+    let said = with_home(&["doctor", "--sshd-config", "/none"]);
+    assert!(said.code == Some(0) && said.out.contains("core.hooksPath leads git to"), "{said}");
+    let blind = world.refgate(&world.path("."), &["doctor", "--no-push", &path]);
+    assert!(blind.code == Some(1) && blind.out.contains("Forgejo runs the hooks of"), "{blind}");
+    std::fs::rename(hooks.join("pre-receive"), world.path("dispatcher")).expect("moved");
+    let said = with_home(&["doctor", "--no-push"]);
+    assert!(said.code == Some(1) && said.out.contains("does not run pre-receive.d"), "{said}");
+    std::fs::rename(world.path("dispatcher"), hooks.join("pre-receive")).expect("moved");
+    let said = with_home(&["uninstall"]);
+    assert!(said.code == Some(2) && said.err.contains("guard every repository"), "{said}");
+    with_home(&["uninstall", "--shared"]).accepted();
+    assert!(
+        !hooks.join("pre-receive.d/refgate").exists() && hooks.join("pre-receive.d/gitea").exists()
+    );
+    std::fs::remove_dir_all(server.join("hooks/pre-receive.d")).expect("removed");
+    std::fs::remove_file(server.join("hooks/pre-receive")).expect("removed");
+    let after = everything(&server);
+    let mine =
+        |path: &&PathBuf| path.starts_with(server.join("hooks")) || path.ends_with("refgate.toml");
+    let kept = |all: &std::collections::BTreeMap<PathBuf, _>| -> Vec<PathBuf> {
+        all.keys().filter(mine).cloned().collect()
+    };
+    assert_eq!(kept(&after), kept(&before));
 }
 
 #[test]

@@ -185,7 +185,8 @@ fn t150_twenty_clients_at_once_keep_the_chain_and_the_rules() {
     dana.git(&["checkout", "-q", "main"]);
     let mut pushes: Vec<std::process::Command> = Vec::new();
     for at in 0..20 {
-        // One that may land, thrice; others that may not; branches that nobody protects.
+        // One that may land, some times; others that may not, sent whatever the client has seen (+);
+        // branches that nobody protects.
         let refspec = match at % 5 {
             0 => "good:refs/heads/main".to_owned(),
             1 | 2 => format!("main~0:refs/heads/side-{at}"),
@@ -193,7 +194,7 @@ fn t150_twenty_clients_at_once_keep_the_chain_and_the_rules() {
                 dana.git(&["checkout", "-q", "-B", &format!("bad-{at}"), "main"]);
                 dana.write("net/up.rs", format!("fn bad_{at}() {{}}\n"));
                 dana.commit("Bad");
-                format!("bad-{at}:refs/heads/main")
+                format!("+bad-{at}:refs/heads/main")
             }
         };
         let mut push = dana.command();
@@ -216,6 +217,18 @@ fn t150_twenty_clients_at_once_keep_the_chain_and_the_rules() {
     assert_eq!(world.on_server("refs/heads/main"), Some(good));
     world.refgate(&world.server(), &["ledger", "verify"]).accepted();
     world.server_git(&["fsck", "--strict"]);
+    // One landing is recorded, and one verdict for each push that touched main and was judged.
+    let exported = world.refgate(&world.server(), &["ledger", "export", "--format", "jsonl"]).out;
+    let landed = exported
+        .lines()
+        .filter(|line| line.contains("\"landed\":{") && line.contains("refs/heads/main"));
+    // The first push of the world, and this one.
+    assert_eq!(landed.count(), 2, "{exported}");
+    let refused = exported.matches("\"answer\":\"refused\"").count();
+    assert!(refused >= 8, "{refused} refusals are recorded\n{exported}");
+    assert!(!world.server().join("objects").read_dir().expect("a directory").any(|entry| {
+        entry.expect("an entry").file_name().to_string_lossy().starts_with("tmp_objdir")
+    }));
 }
 
 #[test]
@@ -261,4 +274,75 @@ fn ten_thousand_commits_in_one_push() {
     run(&mut import);
     dana.push(&["large"]).accepted();
     world.refuses(&["review-maintainer-missing"], || dana.push(&["large:main"]));
+    // Approved, they land, with the record of it and its summary; the server's own limits are for what people push.
+    let large = dana.git(&["rev-parse", "large"]);
+    for name in ["ada", "ben"] {
+        let person = world.person(name);
+        person.git(&["fetch", "-q", "origin"]);
+        person.approves(large.trim());
+    }
+    dana.push(&["large:main"]).accepted();
+    assert_eq!(world.on_server("refs/heads/main"), Some(large));
+    world.refgate(&world.server(), &["ledger", "verify"]).accepted();
+}
+
+/// From the first push to a landed change, over ssh, in a repository of SHA-256 objects.
+#[test]
+fn t153_a_sha256_repository_over_ssh() {
+    let world = World::empty(&["--object-format=sha256"]);
+    world.bootstrap(REVIEW, &structure());
+    let sshd = Sshd::start(&world, "");
+    let dana = sshd.person("dana");
+    let commit = dana.propose("retry");
+    assert_eq!(commit.len(), 64);
+    world.refuses(&["review-approval-missing"], || dana.push(&["retry:main"]));
+    for name in ["cleo", "ben"] {
+        let person = sshd.person(name);
+        person.git(&["fetch", "-q", "origin"]);
+        person.approves(&commit);
+    }
+    dana.push(&["retry:main"]).accepted();
+    assert_eq!(world.on_server("refs/heads/main"), Some(commit));
+    world.refgate(&world.server(), &["ledger", "verify"]).accepted();
+}
+
+/// A signed push carries options that are signed with it; both arrive over ssh, where the nonce names the path
+/// that the client asked for.
+#[test]
+fn t131_a_signed_push_with_options_over_ssh() {
+    let world = World::with(REVIEW, &structure());
+    let sshd = Sshd::start(&world, "");
+    world.server_git(&["config", "receive.certNonceSeed", "secret of this server"]);
+    let settings = world.server().join("refgate.toml");
+    let good = std::fs::read_to_string(&settings).expect("settings");
+    std::fs::write(&settings, format!("{good}\n[identity]\nrequire = \"signed-push\"\n"))
+        .expect("written");
+    let dana = sshd.person("dana");
+    let commit = dana.propose("retry");
+    for name in ["cleo", "ben"] {
+        let person = sshd.person(name);
+        person.git(&["fetch", "-q", "origin"]);
+        person.approves(&commit);
+    }
+    world.refuses(&["trust-push-unsigned"], || {
+        dana.try_git(&["push", "-o", "ci.skip", "origin", "retry:main"])
+    });
+    // Another path to the same repository is another nonce, and as good.
+    let other = world.path("also.git");
+    std::os::unix::fs::symlink(world.server(), &other).expect("linked");
+    let url = sshd.url().replace("server.git", "also.git");
+    let said = dana.try_git(&["push", "--signed", "-o", "ci.skip", &url, "retry:refs/heads/side"]);
+    said.accepted();
+    let refused = dana.try_git(&[
+        "push",
+        "--signed",
+        "-o",
+        "ci.skip",
+        &url,
+        "+main:refs/heads/main",
+        "retry:refs/heads/release/1.0",
+    ]);
+    assert!(!refused.err.contains("trust-certificate-faulty"), "{refused}");
+    dana.try_git(&["push", "--signed", "-o", "ci.skip", "origin", "retry:main"]).accepted();
+    assert_eq!(world.on_server("refs/heads/main"), Some(commit));
 }

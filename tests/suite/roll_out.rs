@@ -180,3 +180,130 @@ fn t32_a_known_pusher_does_not_count_for_their_own_push() {
     assert!(said.err.contains("pushes this change"), "{said}");
     dana.try_git(&["push", "--signed", "origin", "retry:main"]).accepted();
 }
+
+/// The nonces that git gives out are the ones that refgate expects, whatever seed, path and hash.
+#[test]
+fn nonces_are_made_as_git_makes_them() {
+    use refgate::certificate::Issuer;
+    use refgate::id::HashKind;
+    for (format, hash) in [("sha1", HashKind::Sha1), ("sha256", HashKind::Sha256)] {
+        for seed in [
+            "s",
+            "a seed of 64 bytes, which is a block of either hash: 0123456789abc",
+            &"long-".repeat(40),
+        ] {
+            let world = World::empty(&[&format!("--object-format={format}")]);
+            world.server_git(&["config", "receive.certNonceSeed", seed]);
+            for path in [world.server().to_string_lossy().into_owned(), ".".into(), "./".into()] {
+                let mut greeting = crate::support::command("git");
+                greeting.current_dir(world.server());
+                let said = crate::support::run(greeting.args([
+                    "receive-pack",
+                    "--http-backend-info-refs",
+                    &path,
+                ]));
+                let said = String::from_utf8_lossy(&said).into_owned();
+                let nonce = said.split("push-cert=").nth(1).expect("a nonce");
+                let nonce = nonce.split([' ', '\n', '\0']).next().expect("a word");
+                let seconds = nonce.split('-').next().and_then(|stamp| stamp.parse().ok());
+                let issuer = Issuer { seed: seed.into(), path: path.into(), hash };
+                assert_eq!(
+                    issuer.nonce(seconds.expect("a time")).as_deref(),
+                    Some(nonce),
+                    "{format} {seed}"
+                );
+            }
+        }
+    }
+}
+
+/// A certificate that somebody has signed, here or elsewhere, is presented again by somebody else who may set
+/// variables of git.
+#[test]
+fn t130_a_certificate_of_another_push_or_of_another_server_is_no_proof() {
+    let world = World::with(REVIEW, &structure());
+    world.server_git(&["config", "receive.certNonceSeed", "a secret"]);
+    set(&world, "", "[identity]\nrequire = \"signed-push\"");
+    let dana = world.person("dana");
+    let commit = dana.propose("retry");
+    // Mallory's server gives out nonces as well, and keeps what it is sent.
+    let elsewhere = world.path("mallorys.git");
+    crate::support::run(
+        crate::support::command("cp").arg("-a").arg(world.server()).arg(&elsewhere),
+    );
+    let kept = world.path("kept");
+    let keep = format!(
+        "#!/bin/sh\ngit cat-file blob \"$GIT_PUSH_CERT\" >'{0}'\necho \"$GIT_PUSH_CERT_NONCE\" >'{0}.nonce'\nexit 1\n",
+        kept.display()
+    );
+    let presents = |what: &str, reason: &str| {
+        let mallory = world.person("mallory");
+        mallory.git(&["fetch", "-q", "origin"]);
+        mallory.topic(&format!("proof-{what}"));
+        mallory.write("proof", std::fs::read(&kept).expect("a certificate"));
+        mallory.commit("A certificate");
+        mallory.push(&[&format!("proof-{what}")]).accepted();
+        let blob = mallory.git(&["rev-parse", "HEAD:proof"]);
+        let nonce = std::fs::read_to_string(format!("{}.nonce", kept.display())).expect("a nonce");
+        let hook_alone = world.hook(
+            "pre-receive",
+            &format!(
+                "{} {commit} refs/heads/main\n",
+                world.on_server("refs/heads/main").expect("a tip")
+            ),
+        );
+        let mut push = mallory.command();
+        push.args(["push", "origin", &format!("{commit}:refs/heads/main")]);
+        push.env("GIT_PUSH_CERT", blob.trim());
+        push.env("GIT_PUSH_CERT_NONCE", nonce.trim()).env("GIT_PUSH_CERT_NONCE_STATUS", "OK");
+        let said = world.refuses(&["trust-certificate-faulty", "review-approval-missing"], || {
+            crate::support::output(&mut push).into()
+        });
+        assert!(said.err.contains(reason), "{said}");
+        // Started by nobody who is git, the hook cannot tell, and refuses.
+        let mut hook = hook_alone;
+        hook.env("GIT_PUSH_CERT", blob.trim());
+        hook.env("GIT_PUSH_CERT_NONCE", nonce.trim()).env("GIT_PUSH_CERT_NONCE_STATUS", "OK");
+        let said: Said = crate::support::output(&mut hook).into();
+        assert!(said.code == Some(2) && said.err.contains("git receive-pack"), "{said}");
+    };
+    // Of another server.
+    crate::support::files::script(&elsewhere.join("hooks/pre-receive"), &keep);
+    let url = elsewhere.to_string_lossy().into_owned();
+    assert!(!dana.try_git(&["push", "--signed", &url, "retry:main"]).ok);
+    presents("elsewhere", "GIT_PUSH_CERT was set before git began");
+    // Of this server, kept by a hook that ran beside refgate's.
+    crate::support::files::script(
+        &world.server().join("hooks/refgate-chained/pre-receive"),
+        &keep.replace("exit 1", "exit 0"),
+    );
+    world.refuses(&["review-approval-missing"], || {
+        dana.try_git(&["push", "--signed", "origin", "retry:main"])
+    });
+    std::fs::remove_dir_all(world.server().join("hooks/refgate-chained")).expect("removed");
+    presents("here", "GIT_PUSH_CERT was set before git began");
+}
+
+/// Before anybody is trusted, what the server protects is protected as well.
+#[test]
+fn the_floor_holds_from_the_first_push_on() {
+    let world = World::empty(&[]);
+    let ada = world.person("ada");
+    ada.write("README.md", "words\n");
+    ada.git(&["add", "-A"]);
+    ada.git(&["commit", "-q", "-S", "-m", "Words"]);
+    ada.push(&["HEAD:refs/heads/stable"]).accepted();
+    ada.push(&[":refs/heads/stable"]).accepted();
+    set(&world, "", "[[floor.protect]]\nrefs = [\"refs/heads/stable\"]\ngates = [\"review\"]");
+    world.refuses(&["trust-root-unmet"], || ada.push(&["HEAD:refs/heads/stable"]));
+    // A list of people who could never meet it would lock everybody out.
+    set(&world, "", "[floor]\nmaintainers = 3");
+    ada.write("meta/refgate.toml", REVIEW);
+    ada.write("meta/STRUCTURE.md", structure());
+    ada.git(&["add", "-A"]);
+    ada.git(&["commit", "-q", "-S", "-m", "Start"]);
+    let said = ada.push(&["HEAD:main"]);
+    assert!(!said.ok && said.codes() == ["trust-files-void"], "{said}");
+    set(&world, "", "[floor]\nmaintainers = 2");
+    ada.push(&["HEAD:main"]).accepted();
+}

@@ -153,3 +153,36 @@ fn the_watch(world: &World) {
         assert!(on_server(world, upkeep), "{upkeep:?}");
     }
 }
+
+/// A web interface that deletes a branch runs `git branch -D`, and no hook of a push (Gitea issue 27970).
+#[test]
+fn the_watch_sees_what_a_web_interface_deletes() {
+    use crate::support::files::script;
+    let world = World::with(REVIEW, &structure());
+    let server = world.server().to_string_lossy().into_owned();
+    world.refgate(&world.path("."), &["uninstall", &server]).accepted();
+    let hooks = world.server().join("hooks");
+    script(
+        &hooks.join("pre-receive"),
+        "#!/bin/sh\nfor hook in \"$0.d\"/*; do \"$hook\" || exit; done\n",
+    );
+    script(
+        &hooks.join("pre-receive.d/gitea"),
+        "#!/bin/sh\n# /usr/local/bin/gitea hook\ncat >/dev/null\n",
+    );
+    let said = world.refgate(&world.path("."), &["install", "--hard", &server]);
+    assert!(said.code == Some(2) && said.err.contains("leave out --hard"), "{said}");
+    install(&world, &["--watch"]);
+    assert!(hooks.join("reference-transaction").is_file());
+    let tip = world.on_server("refs/heads/main").expect("a tip");
+    assert!(on_server(&world, &["update-ref", "refs/heads/release/1.0", &tip]));
+    assert_eq!(records_of(&world, "moved"), 1);
+    assert!(on_server(&world, &["branch", "-D", "release/1.0"]));
+    assert_eq!(records_of(&world, "moved"), 2, "a protected branch that was deleted");
+    let said = world.refgate(&world.path("."), &["doctor", "--no-push", &server]);
+    assert!(said.out.contains("moved without being judged: refs/heads/release/1.0"), "{said}");
+    world.refgate(&world.path("."), &["uninstall", &server]).accepted();
+    assert!(
+        !hooks.join("reference-transaction").exists() && hooks.join("pre-receive.d/gitea").exists()
+    );
+}

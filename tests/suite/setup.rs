@@ -357,9 +357,16 @@ fn installing_says_when_nobody_is_trusted_yet() {
     assert!(without_people.err.starts_with(told), "{without_people}");
 
     install(&["--trust-root", commit.trim()]).accepted();
-    let twice = install(&["--trust-root", commit.trim()]);
-    assert_eq!(twice.code, Some(2), "{twice}");
-    assert!(twice.err.contains("name a root of trust already"), "{twice}");
+    // From a timer, say: the same again is nothing new, and another one is not what was agreed.
+    let settings = std::fs::read_to_string(server.join("refgate.toml")).expect("settings");
+    install(&["--trust-root", commit.trim()]).accepted();
+    let again = std::fs::read_to_string(server.join("refgate.toml")).expect("settings");
+    assert_eq!(again, settings);
+    let before = everything_below(&server);
+    let other = install(&["--trust-root", "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"]);
+    assert_eq!(other.code, Some(2), "{other}");
+    assert!(other.err.contains("name another root of trust already"), "{other}");
+    assert_eq!(everything_below(&server), before, "nothing was changed");
     assert_eq!(install(&[]).err, "", "nothing is missing any more");
 
     std::fs::write(server.join("refgate.toml"), "trustroot = 1\n").expect("written");
@@ -506,4 +513,61 @@ fn the_commands_of_the_readme_exist() {
         }
     }
     assert!(seen >= 8, "{seen} commands were found");
+}
+
+/// A newer version is put into its place while people push: each push is judged by one or the other.
+#[test]
+fn upgrading_while_people_push_loses_no_push() {
+    let place = Place::new();
+    let server = place.repository("server.git", None);
+    place.install(&["--prefix", "opt", "--binary", BINARY, "server.git"]).accepted();
+    run(place.command("git").args(["init", "-q", "-b", "main", "work"]));
+    let work = |args: &[&str]| -> Said {
+        let identity = ["-c", "user.name=Dana", "-c", "user.email=dana@example.org"];
+        output(place.command("git").arg("-C").arg(place.path("work")).args(identity).args(args))
+            .into()
+    };
+    work(&["commit", "-q", "--allow-empty", "-m", "Start"]).accepted();
+    let url = server.to_string_lossy().into_owned();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let upgrades = std::thread::scope(|scope| {
+        let upgrading = scope.spawn(|| {
+            let mut upgrades = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                place.install(&["--prefix", "opt", "--binary", BINARY]).accepted();
+                upgrades += 1;
+            }
+            upgrades
+        });
+        for at in 0..15 {
+            let refused = work(&["push", &url, "main"]);
+            assert!(!refused.ok && refused.err.contains("no root of trust"), "{at}: {refused}");
+            work(&["push", &url, &format!("main:refs/heads/side-{at}")]).accepted();
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        upgrading.join().expect("upgraded")
+    });
+    assert!(upgrades > 0);
+    let refs = run(place.command("git").arg("-C").arg(&server).arg("for-each-ref"));
+    assert_eq!(String::from_utf8_lossy(&refs).matches("refs/heads/side-").count(), 15);
+}
+
+/// Where the binary goes, so do hooks that guard others as well: they would refuse everything without it.
+#[test]
+fn uninstalling_everything_takes_hooks_along_that_many_share() {
+    let place = Place::new();
+    let (one, two) = (place.repository("one.git", None), place.repository("two.git", None));
+    let hooks = place.path("hooks-of-all");
+    for repository in [&one, &two] {
+        let mut git = place.command("git");
+        git.arg("-C").arg(repository).args(["config", "core.hooksPath"]).arg(&hooks);
+        run(&mut git);
+    }
+    let before = everything_below(place.dir.path());
+    place.install(&["--prefix", "opt", "--binary", BINARY, "one.git", "two.git"]).accepted();
+    assert!(hooks.join("pre-receive").is_file());
+    let said = place.install(&["--uninstall", "--prefix", "opt", "one.git"]);
+    assert!(!said.ok && said.err.contains("two.git as well"), "{said}");
+    place.install(&["--uninstall", "--prefix", "opt"]).accepted();
+    assert_eq!(everything_below(place.dir.path()), before);
 }

@@ -210,7 +210,6 @@ fn t130_t131_t133_t135_t139_t147_a_hostile_environment_changes_nothing() {
         ("RUST_LOG", "trace"),
     ]);
     hook.env("HOME", &home).env("XDG_CONFIG_HOME", &home).env_remove("GIT_CONFIG_GLOBAL");
-    // The shim is started by a shell of the system, which needs no PATH for it.
     let said: Said = output(&mut hook).into();
     assert_eq!(said.code, Some(1), "{said}");
     said.refused(&["review-approval-missing"]);
@@ -446,6 +445,34 @@ fn t146_a_kept_hook_that_has_gone_refuses() {
     std::fs::remove_file(&chained).expect("removed");
     std::fs::write(&chained, "#!/bin/sh\nexit 1\n").expect("written");
     dana.push(&["topic:free"]).accepted();
+}
+
+#[test]
+fn t146_a_hook_whose_program_has_gone_refuses() {
+    let (world, _, line) = unapproved();
+    let dana = world.person("dana");
+    let hook = world.server().join("hooks/pre-receive");
+    let text = std::fs::read_to_string(&hook).expect("the hook");
+    assert!(text.starts_with("#!/") && !text.starts_with("#!/bin/sh"), "no shell: {text}");
+    // Whoever hands it to a shell, as dispatchers of servers do, gets the same answer.
+    let mut shell = command("sh");
+    shell.current_dir(world.server()).env("GIT_DIR", ".").arg("hooks/pre-receive");
+    drop(world.hook("pre-receive", &line));
+    shell.stdin(std::fs::File::open(world.path("stdin")).expect("opened"));
+    let said: Said = output(&mut shell).into();
+    said.refused(&["review-approval-missing"]);
+    let program = env!("CARGO_BIN_EXE_refgate");
+    let before = world.refs();
+    for first in [None, Some("#!/bin/sh")] {
+        let mut gone = text.replace(program, "/nowhere/refgate");
+        if let (Some(first), Some((_, rest))) = (first, gone.split_once('\n')) {
+            gone = format!("{first}\n{rest}");
+        }
+        std::fs::write(&hook, &gone).expect("written");
+        let said = dana.push(&["topic:free"]);
+        assert!(said.code == Some(1) && said.err.contains("pre-receive hook declined"), "{said}");
+        assert_eq!(world.refs(), before);
+    }
 }
 
 #[test]

@@ -101,7 +101,8 @@ fn git_libraries_stay_behind_their_modules() {
     }
 }
 
-/// Judging starts no program: only the client, the doctor and the audit do, and the hook for a hook that was there before it.
+/// Judging starts no program: only the client, the administrator's commands and the audit do, and the hook for a hook
+/// that was there before it, and for the secret of signed pushes.
 #[test]
 fn programs_are_started_by_the_client_and_for_kept_hooks_alone() {
     for path in files_below("src", "rs") {
@@ -115,6 +116,9 @@ fn programs_are_started_by_the_client_and_for_kept_hooks_alone() {
             "src/cli/init.rs",
             "src/cli/doctor",
             "src/cli/audit",
+            // git on the server: for an administrator, and for the secret of signed pushes.
+            "src/cli/server.rs",
+            "src/cli/nonce.rs",
         ]
         .iter()
         .any(|place| path.starts_with(root().join(place)));
@@ -253,6 +257,7 @@ fn no_path_of_a_machine_is_in_the_project() {
         ("benches", "rs"),
         ("testrepos", "sh"),
         ("demo", "sh"),
+        ("fuzz/src", "rs"),
     ] {
         if root().join(directory).exists() {
             files.extend(files_below(directory, extension));
@@ -268,6 +273,8 @@ fn no_path_of_a_machine_is_in_the_project() {
         "hooks/update",
         ".ci/run",
         "tests/run.sh",
+        "fuzz/run.sh",
+        "fuzz/instrument.sh",
         "Cargo.toml",
     ] {
         if root().join(name).exists() {

@@ -26,9 +26,17 @@ pub enum Exception {
 
 #[derive(Debug, Args)]
 pub struct New {
-    /// Take the findings from what "refgate check --format json" prints: a file, or - for standard input
-    #[arg(long, value_name = "FILE|-")]
+    /// Start from a refusal: the number that it prints, as a ledger has it, or its text or JSON in
+    /// a file, or - for standard input
+    #[arg(long, value_name = "NUMBER|FILE|-")]
     pub from_verdict: Option<String>,
+    /// The ledger that has the number [default: the server's, if its repository is on this machine]
+    #[arg(long, value_name = "DIR", requires = "from_verdict")]
+    pub ledger: Option<std::path::PathBuf>,
+    /// The fleet's database, instead of a ledger: postgresql://...
+    #[cfg(feature = "fleet")]
+    #[arg(long, value_name = "URL", requires = "from_verdict", conflicts_with = "ledger")]
+    pub database: Option<String>,
     /// Judge what you would push, as check does, and take the findings that block
     #[arg(long, conflicts_with = "from_verdict")]
     pub from_check: bool,
@@ -54,6 +62,9 @@ pub struct New {
     /// Ask for every gate of the refs, for a push that names the exception
     #[arg(long, conflicts_with_all = ["rule", "path", "package", "tool", "from_verdict", "from_check"])]
     pub break_glass: bool,
+    /// Ask to land on the refs while they are frozen; the gates are asked as ever
+    #[arg(long, conflicts_with_all = ["rule", "path", "package", "tool", "from_verdict", "from_check", "break_glass"])]
+    pub freeze: bool,
     /// Its last day, or how long it lasts [default: 30d, or what the policy allows]
     #[arg(long, value_name = "DAY|PERIOD")]
     pub expires: Option<String>,

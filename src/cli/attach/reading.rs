@@ -89,12 +89,9 @@ pub(super) fn read(dir: &Path, kind: Kind, file: PathBuf, limits: &Limits) -> Re
     let bytes = read_bounded(&path, limits.report_bytes)?
         .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{}: no such file", file.display())))?;
     let report = format::read(&bytes, limits, &SeverityOverrides::default()).map_err(|error| {
-        let refused = Error::new(ErrorKind::Usage, error.to_string())
-            .while_(format!("reading {}", file.display()));
-        match error.remedy() {
-            Some(remedy) => refused.hint(remedy),
-            None => refused,
-        }
+        Error::new(ErrorKind::Usage, error.to_string())
+            .while_(format!("reading {}", file.display()))
+            .hint(error.remedy())
     })?;
     if let Err(why) = report.supports(&kind, &Requirements::default())
         && !is_poor(&why)

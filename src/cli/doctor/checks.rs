@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::hook::{ledger, settings as read_settings};
+use super::super::server;
 use super::{Check, State};
 use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
@@ -132,7 +133,8 @@ fn keys(snapshot: &Snapshot) -> Check {
             if let Some(until) =
                 listed.window.until.filter(|until| *until > now && *until <= now + SOON)
             {
-                let day = until.to_string();
+                // The last day on which they count, as the list has it.
+                let day = (until - jiff::SignedDuration::from_secs(1)).to_string();
                 let day = day.split('T').next().unwrap_or_default();
                 ending.push(format!("{} on {day}", principal.id()));
             }
@@ -147,7 +149,10 @@ fn keys(snapshot: &Snapshot) -> Check {
 
 /// Git's version, and its configuration of this repository.
 pub(super) fn git(layout: &Layout) -> Vec<Check> {
-    let git = Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
+    let git = match server::git(layout) {
+        Ok(git) => git,
+        Err(error) => return vec![Check::or_unknown("git", Err(error))],
+    };
     let mut checks = vec![Check::or_unknown("git", version())];
     checks.push(Check::or_unknown("evidence refs", hidden(&git)));
     checks.push(Check::or_unknown("replace refs", replace(&git)));
@@ -225,14 +230,24 @@ fn push_options(git: &Git) -> Result<Check> {
 }
 
 fn signed(git: &Git) -> Result<Check> {
-    Ok(if git.config("receive.certNonceSeed")?.is_some_and(|seed| !seed.is_empty()) {
-        Check::ok("signed pushes", "offered")
+    let key = "receive.certNonceSeed";
+    let is_offered = git.config(key)?.is_some_and(|seed| !seed.is_empty());
+    let is_own = git.ask(["config", "--local", "--get", key])?.is_some();
+    Ok(if is_offered && is_own {
+        Check::ok("signed pushes", "offered, with a secret of this repository")
+    } else if is_offered {
+        Check::not(
+            "signed pushes",
+            State::Advice,
+            "offered, with a secret of several repositories: over http they take each other's",
+            "git config receive.certNonceSeed with a secret of this repository",
+        )
     } else {
         Check::not(
             "signed pushes",
             State::Problem,
             "the settings require them, and git does not offer them",
-            "git config receive.certNonceSeed with a secret of this server",
+            "git config receive.certNonceSeed with a secret of this repository",
         )
     })
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use super::super::args::Hook;
 use super::super::hook::{CHAINED, settings};
 use super::super::install::{place, shim};
-use super::{Check, State, owner, user};
-use crate::client::git::Git;
+use super::super::server::{self, owner, user};
+use super::{Check, State};
 use crate::error::Result;
 use crate::exec::Run;
 use crate::host::Host;
@@ -37,9 +37,12 @@ pub(super) fn hooks(layout: &Layout) -> Vec<Check> {
     {
         expected.push(Hook::ReferenceTransaction);
     }
-    let git = Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
-    if matches!(git.config("receive.procReceiveRefs"), Ok(Some(_))) {
+    let locks = server::git(layout).and_then(|git| git.config("receive.procReceiveRefs"));
+    if matches!(locks, Ok(Some(_))) {
         expected.push(Hook::ProcReceive);
+    }
+    if let Some(check) = dispatcher(layout, host, judging).transpose() {
+        checks.push(Check::or_unknown("dispatcher", check));
     }
     for hook in expected {
         checks.push(Check::or_unknown(hook.name(), one(layout, host, hook)));
@@ -52,19 +55,49 @@ pub(super) fn hooks(layout: &Layout) -> Vec<Check> {
 fn hooks_path(layout: &Layout, host: Host) -> Result<Check> {
     let found = place::directory(layout)?;
     let own = layout.common_dir.join("hooks");
+    if host == Host::Forgejo
+        && let Some(home) = place::unasked_home(layout, &found)
+    {
+        let found =
+            format!("Forgejo runs the hooks of {}/hooks, and none of these", home.display());
+        let remedy =
+            format!("ask again as Forgejo does: HOME={} refgate doctor ...", home.display());
+        return Ok(Check::not("hooks path", State::Problem, found, remedy));
+    }
     if found == own {
         return Ok(Check::ok("hooks path", "git looks into hooks/"));
     }
-    let found = format!("core.hooksPath leads git to {}", found.display());
+    let shown = format!("core.hooksPath leads git to {}", found.display());
     Ok(match host {
-        Host::Plain | Host::Gitolite => Check::ok("hooks path", found),
-        Host::Gitea | Host::Forgejo | Host::Gitlab | Host::Ghes => Check::not(
+        Host::Plain | Host::Gitolite | Host::Gitea | Host::Forgejo => {
+            Check::ok("hooks path", shown)
+        }
+        Host::Gitlab | Host::Ghes => Check::not(
             "hooks path",
             State::Problem,
-            found,
+            shown,
             "this server runs hooks from its own place: unset core.hooksPath",
         ),
     })
+}
+
+/// Where a server starts the hooks of a directory by a script of its own, that must be there.
+fn dispatcher(layout: &Layout, host: Host, hook: Hook) -> Result<Option<Check>> {
+    if !matches!(host, Host::Gitea | Host::Forgejo) {
+        return Ok(None);
+    }
+    let script = place::of(layout, host, hook)?.hooks.join(hook.name());
+    let shown = script.display();
+    let is_executable = std::fs::metadata(&script)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0);
+    let text = read_bounded(&script, SCRIPT_BYTES).ok().flatten().unwrap_or_default();
+    let starts_them = String::from_utf8_lossy(&text).contains(".d");
+    Ok(Some(if is_executable && starts_them {
+        Check::ok("dispatcher", format!("{shown} runs what is beside it"))
+    } else {
+        let found = format!("{shown} does not run {}.d: git accepts everything", hook.name());
+        Check::not("dispatcher", State::Problem, found, "let the server synchronise its hooks")
+    }))
 }
 
 fn one(layout: &Layout, host: Host, hook: Hook) -> Result<Check> {

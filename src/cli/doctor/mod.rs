@@ -18,7 +18,6 @@ use super::install;
 use super::output::Output;
 use super::{ACCEPTED, CANNOT_JUDGE, REFUSED};
 use crate::error::{ErrorKind, Result, ResultExt as _};
-use crate::repo::layout::Layout;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -156,18 +155,4 @@ fn examine(path: &Path, args: &Doctor) -> Vec<Check> {
         checks.push(Check::or_unknown("dry push", push::dry_push(&layout)));
     }
     checks
-}
-
-/// The user and group who own a repository.
-fn owner(layout: &Layout) -> Result<(u32, u32)> {
-    use std::os::unix::fs::MetadataExt as _;
-    let step = || format!("looking at {}", layout.common_dir.display());
-    let metadata = std::fs::metadata(&layout.common_dir).during(ErrorKind::Environment, step)?;
-    Ok((metadata.uid(), metadata.gid()))
-}
-
-/// The user as whom refgate runs.
-fn user() -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
 }

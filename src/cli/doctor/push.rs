@@ -3,14 +3,17 @@
 //! Made by hand, since git's own client cannot be told that a ref is hidden. All refs are hidden
 //! for this one push (`receive.hideRefs`): git still asks its hooks, and then moves nothing, whatever
 //! they say. A refusal drops the commit with the quarantine; where the hook accepts it, and git has
-//! taken it over, it is removed by its name. The judgement is recorded, as every judgement is.
+//! taken it over, it is removed by its name. refgate itself is told that this push is a dry one: it judges
+//! it, accepts it never, and does not record it.
 
 use std::path::Path;
 
 use super::super::args::Hook;
+use super::super::dry::{self, Word};
 use super::super::hook::settings;
 use super::super::install::place;
-use super::{Check, State, owner, user};
+use super::super::server::{account, in_repository};
+use super::{Check, State};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::exec::{Outcome, Run};
 use crate::host::Host;
@@ -44,18 +47,21 @@ pub(super) fn dry_push(layout: &Layout) -> Result<Check> {
     let through_git = matches!(settings.host, Host::Plain | Host::Gitolite)
         && !settings.leniency.is_lenient()
         && place.as_ref().is_ok_and(|place| place.file.exists());
+    let word = Word::leave(layout)?;
     let outcome = if through_git {
-        receive_pack(layout, &parcel, &target)?
+        receive_pack(layout, &parcel, &target, &word)?
     } else {
-        directly(layout, settings.host, &parcel, &target)?
+        directly(layout, settings.host, &parcel, &target, &word)?
     };
+    drop(word);
     let said = text(&outcome);
     let left = left_behind(layout, &parcel, &target, &view)?;
     let way = if through_git { "git receive-pack" } else { "the hook itself" };
     let warned = said.contains("warning: this push would be refused")
         || said.contains("which would be refused");
     let refused = said.contains("error: push rejected") || said.contains("so it is refused");
-    Ok(if let Some(left) = left {
+    let accepted = said.contains("this dry push would pass") && !warned;
+    Ok(if let Some(left) = left.or_else(|| accepted.then(String::new)) {
         Check::not(
             "dry push",
             State::Problem,
@@ -136,8 +142,7 @@ impl Parcel {
             let why = String::from_utf8_lossy(&outcome.stderr).trim().to_owned();
             Err(Error::new(ErrorKind::Environment, format!("git {}: {why}", args.join(" "))))
         };
-        let give = in_owner(layout, directory.path());
-        give?;
+        give_to_owner(layout, directory.path())?;
         let (tree, parent) = match target.old {
             Some(old) => {
                 let spec = format!("{old}^{{tree}}");
@@ -158,24 +163,14 @@ impl Parcel {
 }
 
 /// Gives a directory to the owner of the repository, if another user has made it.
-fn in_owner(layout: &Layout, directory: &Path) -> Result<()> {
-    let (uid, gid) = owner(layout)?;
-    if user() != Some(0) {
-        return Ok(());
-    }
-    std::os::unix::fs::chown(directory, Some(uid), Some(gid))
+fn give_to_owner(layout: &Layout, directory: &Path) -> Result<()> {
+    let Some(account) = account(layout)? else { return Ok(()) };
+    std::os::unix::fs::chown(directory, Some(account.uid), Some(account.gid))
         .during(ErrorKind::Environment, || format!("giving away {}", directory.display()))
 }
 
-/// Runs as the owner of the repository, so that no file in it becomes root's.
-fn in_repository(layout: &Layout, run: Run) -> Result<Run> {
-    let (uid, gid) = owner(layout)?;
-    let run = run.in_dir(&layout.common_dir);
-    Ok(if user() == Some(0) && uid != 0 { run.as_user(uid, gid) } else { run })
-}
-
 /// Pushes through git, as a client would.
-fn receive_pack(layout: &Layout, parcel: &Parcel, target: &Target) -> Result<Outcome> {
+fn receive_pack(layout: &Layout, parcel: &Parcel, target: &Target, word: &Word) -> Result<Outcome> {
     let zero = layout.hash.null().to_hex().to_string();
     let old = target.old.map_or(zero, |old| old.to_hex().to_string());
     let Parcel { directory, commit } = parcel;
@@ -203,6 +198,7 @@ fn receive_pack(layout: &Layout, parcel: &Parcel, target: &Target) -> Result<Out
             "receive.autogc=false",
         ])
         .args(["receive-pack"])
+        .variable(dry::VARIABLE, &word.text)
         .args([&layout.common_dir])
         .input(input)
         .outcome()
@@ -231,7 +227,13 @@ fn objects(parcel: &Parcel) -> Result<Vec<u8>> {
 }
 
 /// Starts the hook as the server would, where the server is more than git.
-fn directly(layout: &Layout, host: Host, parcel: &Parcel, target: &Target) -> Result<Outcome> {
+fn directly(
+    layout: &Layout,
+    host: Host,
+    parcel: &Parcel,
+    target: &Target,
+    word: &Word,
+) -> Result<Outcome> {
     let zero = layout.hash.null().to_hex().to_string();
     let old = target.old.map_or(zero, |old| old.to_hex().to_string());
     let update = place::of(layout, host, Hook::Update)?.file;
@@ -239,6 +241,7 @@ fn directly(layout: &Layout, host: Host, parcel: &Parcel, target: &Target) -> Re
     let is_update = !pre_receive.exists() && update.exists();
     let file = if is_update { update } else { pre_receive };
     let run = in_repository(layout, Run::new(&file))?
+        .variable(dry::VARIABLE, &word.text)
         .variable("GIT_DIR", &layout.common_dir)
         .variable("GIT_OBJECT_DIRECTORY", parcel.directory.path())
         .variable("GIT_ALTERNATE_OBJECT_DIRECTORIES", layout.objects_dir());

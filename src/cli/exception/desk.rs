@@ -7,14 +7,12 @@ use jiff::civil::Date;
 use crate::cli::args::Server;
 use crate::cli::output::Output;
 use crate::client::workspace::Workspace;
-use crate::clock::Deadline;
 use crate::collect::{Scene, Stop, exceptions, why};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::evidence::exception::{self, DIRECTORY, Document, ExceptionId, Known, Side, day_of};
 use crate::evidence::vex;
 use crate::policy::{Period, Policy};
 use crate::repo::layout::read_bounded;
-use crate::repo::objects::Incoming;
 use crate::repo::tree::Tree;
 
 /// A clone in which somebody works on exceptions.
@@ -48,20 +46,8 @@ impl Desk {
         &self,
         work: impl FnOnce(&Scene<'_, '_>) -> Result<T>,
     ) -> Result<T> {
-        let Workspace { objects, snapshot, limits, now, anchor, .. } = &self.workspace;
-        let incoming: Incoming<'_> = self.workspace.incoming()?;
-        let deadline: Deadline = self.workspace.deadline();
-        work(&Scene {
-            incoming: &incoming,
-            trusted: objects,
-            policy: &snapshot.policy,
-            keys: &snapshot.keys,
-            limits,
-            deadline: &deadline,
-            now: *now,
-            anchor: Some(*anchor),
-            pusher: None,
-        })
+        let (incoming, deadline) = (self.workspace.incoming()?, self.workspace.deadline());
+        work(&self.workspace.scene(&incoming, &deadline))
     }
 
     /// Reads the documents of the work tree and of the server's main branch.
@@ -191,8 +177,15 @@ pub(super) fn stopped(stop: Stop) -> Error {
     }
 }
 
-/// Says how to send a document that was written.
-pub(super) fn say_commit(id: &ExceptionId, what: &str, out: &mut Output) {
-    out.note("commit it with the change that needs it, or land it by itself:");
-    out.note(&format!("    git add {} && git commit -m \"{what} {id}\"", id.path()));
+/// Says how to send documents that were written.
+pub(super) fn say_commit(ids: &[ExceptionId], what: &str, out: &mut Output) {
+    out.note(if ids.len() == 1 {
+        "commit it with the change that needs it, or land it by itself:"
+    } else {
+        "commit them with the change that needs them, or land them by themselves:"
+    });
+    let paths: Vec<String> = ids.iter().map(ExceptionId::path).collect();
+    let names: Vec<&str> = ids.iter().map(ExceptionId::as_str).collect();
+    let (paths, names) = (paths.join(" "), names.join(", "));
+    out.note(&format!("    git add {paths} && git commit -m \"{what} {names}\""));
 }

@@ -46,7 +46,7 @@ pub(super) fn revoke(dir: &Path, args: &Revoke, out: &mut Output) -> Result<()> 
         desk.workspace.trust_ref
     ));
     out.note("keep the document there until it would have expired");
-    say_commit(&id, "Revoke exception", out);
+    say_commit(&[id], "Revoke exception", out);
     Ok(())
 }
 
@@ -84,7 +84,7 @@ pub(super) fn renew(dir: &Path, args: &Renew, out: &mut Output) -> Result<()> {
         "{id} asks for an end on {expires}; say in \"Duration\" why, then have it approved"
     ));
     out.note(&format!("    refgate exception approve {id}"));
-    say_commit(&id, "Renew exception", out);
+    say_commit(&[id], "Renew exception", out);
     Ok(())
 }
 

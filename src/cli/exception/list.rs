@@ -29,6 +29,8 @@ pub(super) struct Row {
     state: &'static str,
     /// Whether no finding that is known relies on it; unknown where that cannot be told.
     unused: Option<bool>,
+    /// `scan`, `freeze`, or `*` for break-glass.
+    gate: &'static str,
     break_glass: bool,
     requester: String,
     owner: String,
@@ -53,6 +55,8 @@ pub(super) struct Row {
 struct Listing {
     version: u32,
     repository: String,
+    /// Where business days begin.
+    time_zone: String,
     exceptions: Vec<Row>,
     malformed: Vec<Problem>,
 }
@@ -83,8 +87,10 @@ pub(super) fn list(dir: &Path, args: &List, out: &mut Output) -> Result<ExitCode
     match args.format {
         Format::Json => {
             let repository = desk.policy().config().repository.to_string();
+            let time_zone = desk.policy().config().exceptions.time_zone.to_string();
+            let malformed = known.malformed;
             let listing =
-                Listing { version: 1, repository, exceptions: rows, malformed: known.malformed };
+                Listing { version: 1, repository, time_zone, exceptions: rows, malformed };
             json(&listing, out)?;
         }
         Format::Text => print(&desk, &rows, &known.malformed, out),
@@ -121,9 +127,12 @@ fn print(desk: &Desk, rows: &[Row], malformed: &[Problem], out: &mut Output) {
         let line = if problem.line == 0 { String::new() } else { format!(":{}", problem.line) };
         out.line(&format!("{}{line}  cannot be read: {}", problem.file, problem.message));
     }
-    let within = *desk.policy().config().exceptions.answer_within;
+    let rules = &desk.policy().config().exceptions;
     if rows.iter().any(|row| row.overdue) {
-        out.note(&format!("OVERDUE: not answered within {within} business days of the request"));
+        let (within, zone) = (*rules.answer_within, rules.time_zone.as_str());
+        out.note(&format!(
+            "OVERDUE: not answered within {within} business days of the request ({zone})"
+        ));
     }
     if rows.iter().any(|row| row.review_owed) {
         out.note("REVIEW OWED: refgate exception close ID -m FINDING");
@@ -167,13 +176,16 @@ impl Row {
         });
         let in_force = matches!(document.standing, Standing::InForce { .. });
         let unused = match used {
-            Some(used) if in_force && !break_glass => Some(!used.contains(&exception.id)),
+            Some(used) if in_force && exception.waives == Waives::Findings => {
+                Some(!used.contains(&exception.id))
+            }
             Some(_) | None => None,
         };
         Ok(Self {
             id: exception.id.clone(),
             state,
             unused,
+            gate: exception.waives.gate(),
             break_glass,
             requester: exception.requester.to_string(),
             owner: exception.owner.to_string(),
@@ -193,6 +205,9 @@ impl Row {
         let mut text = String::from(self.state);
         if self.unused == Some(true) {
             text += ", unused";
+        }
+        if self.gate == Waives::Freeze.gate() {
+            text += ", freeze";
         }
         if self.break_glass {
             text += ", break-glass";

@@ -1,9 +1,11 @@
 //! `refgate exception`: requests, approvals and the rest of an exception's life.
 
+mod ask;
 mod desk;
 mod edit;
 mod list;
 mod new;
+mod refusal;
 mod show;
 mod sign;
 mod verdict;

@@ -1,19 +1,23 @@
-//! `refgate exception new`: writes requests.
+//! `refgate exception new`: writes requests, from flags, from a refusal, or by asking.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
 use jiff::civil::Date;
 
+use super::ask::{Asker, parts};
 use super::desk::{Desk, say_commit};
-use super::verdict::{self, Finding};
+use super::refusal;
+use super::verdict::{Finding, Verdict};
 use crate::cli::args::exception::New;
 use crate::cli::check;
 use crate::cli::output::Output;
+use crate::cli::release::sign::judge_planned;
+use crate::cli::release::tag::{self, Planned};
 use crate::error::{Error, ErrorKind, Result};
-use crate::evidence::exception::{self, ExceptionId, Waives, latest_end};
+use crate::evidence::exception::{self, ExceptionId, PackagePattern, Waives, latest_end};
 use crate::policy::paths::PathPattern;
+use crate::policy::refs::RefPattern;
 use crate::principal::PrincipalId;
 use crate::report::json;
 
@@ -40,52 +44,44 @@ struct Request {
 
 /// Writes one request, or one for each rule of a verdict.
 ///
+/// Nothing is written before all is known.
+///
 /// # Errors
 /// Something is missing that has to be named, or a file cannot be written.
 pub(super) fn new(dir: &Path, args: &New, out: &mut Output) -> Result<()> {
     let desk = Desk::open(dir, &args.server)?;
-    let mut asker = Asker {
-        can_ask: std::io::stdin().is_terminal() && args.from_verdict.as_deref() != Some("-"),
-    };
-    let requests = requests(&desk, dir, args, &mut asker, out)?;
+    let asker = Asker::new(args.from_verdict.as_deref() == Some("-"));
+    let requests = requests(&desk, dir, args, &asker, out)?;
     let me = requester(&desk)?;
     let template = desk.file(TEMPLATE_FILE)?.unwrap_or_else(|| TEMPLATE.to_owned());
-    let owner = match &args.owner {
-        Some(owner) => PrincipalId::parse(owner).ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("--owner {owner:?} is no email address"))
-        })?,
-        None => me.clone(),
+    let waives = requests.first().map_or(Waives::Findings, |request| request.waives);
+    let expires = expires(&desk, args, waives, &asker, out)?;
+    let owner = owner(args, &me, &asker, out)?;
+    let question = match waives {
+        Waives::Findings => "What is wrong, and why it cannot be mended now",
+        Waives::Freeze | Waives::EveryGate => "What has to land, and why it cannot wait",
     };
-    let duration = asker.text(&args.duration, "Why it takes until then", out);
-    let controls = asker.text(&args.controls, "What keeps the risk down meanwhile", out);
+    let scope = asker.text(args.scope.as_ref(), question, out)?;
+    let question = "Why it takes until then, and what will have been done";
+    let duration = asker.text(args.duration.as_ref(), question, out)?;
+    let question = "What keeps the risk down meanwhile";
+    let controls = asker.text(args.controls.as_ref(), question, out)?;
     let mut open = false;
     let mut written: Vec<ExceptionId> = Vec::new();
-    for mut request in requests {
-        if request.scope.is_none() || args.scope.is_some() {
-            let asked =
-                asker.text(&args.scope, "What is wrong, and why it cannot be mended now", out);
-            request.scope = match (request.scope.take(), asked) {
-                (Some(findings), Some(text)) => Some(format!("{text}\n\n{findings}")),
-                (findings, text) => text.or(findings),
-            };
-        }
-        let expires = match &args.expires {
-            Some(text) => desk.last_day(text)?,
-            None => usual_end(&desk, request.waives),
+    for request in requests {
+        let scope = match (&scope, &request.scope) {
+            (Some(text), Some(findings)) => Some(format!("{text}\n\n{findings}")),
+            (text, findings) => text.as_ref().or(findings.as_ref()).cloned(),
         };
         let id = next_id(&desk, &written)?;
         let text = document(&template, &id, &request, desk.today(), expires, &me, &owner)?;
-        let text = fill(&text, request.scope.as_deref(), duration.as_deref(), controls.as_deref());
+        let text = fill(&text, scope.as_deref(), duration.as_deref(), controls.as_deref());
         desk.write(&id, &text)?;
         out.line(&format!("wrote {}", id.path()));
-        match exception::read(&id.path(), text.as_bytes(), &desk.workspace.limits) {
-            Ok(_) => {}
-            Err(problems) => {
-                open = true;
-                for problem in problems {
-                    out.note(&format!("  {problem}"));
-                }
-            }
+        if let Err(problems) = exception::read(&id.path(), text.as_bytes(), &desk.workspace.limits)
+        {
+            open = true;
+            problems.iter().for_each(|problem| out.note(&format!("  {problem}")));
         }
         written.push(id);
     }
@@ -93,11 +89,9 @@ pub(super) fn new(dir: &Path, args: &New, out: &mut Output) -> Result<()> {
     if open {
         out.note("fill in what is open. Then");
     }
-    if let Some(id) = written.first() {
-        out.note("Security Engineering approves the document, on your branch or theirs:");
-        written.iter().for_each(|id| out.note(&format!("    refgate exception approve {id}")));
-        say_commit(id, "Request exception", out);
-    }
+    out.note("Security Engineering approves what was written, on your branch or theirs:");
+    written.iter().for_each(|id| out.note(&format!("    refgate exception approve {id}")));
+    say_commit(&written, "Request", out);
     Ok(())
 }
 
@@ -105,56 +99,62 @@ fn requests(
     desk: &Desk,
     dir: &Path,
     args: &New,
-    asker: &mut Asker,
+    asker: &Asker,
     out: &mut Output,
 ) -> Result<Vec<Request>> {
-    let main = desk.workspace.trust_ref.to_string();
-    let refs = |from: Vec<String>| {
-        let named: Vec<String> = args.refs.iter().map(|name| full(name)).collect();
-        match (named.is_empty(), from.is_empty()) {
-            (false, _) => named,
-            (true, false) => from,
-            (true, true) => vec![main.clone()],
-        }
-    };
-    if args.break_glass {
-        return Ok(vec![Request {
-            waives: Waives::EveryGate,
-            refs: refs(Vec::new()),
+    let of_refs = |waives| -> Request {
+        Request {
+            waives,
+            refs: Vec::new(),
             rules: Vec::new(),
             tools: Vec::new(),
             fingerprints: Vec::new(),
             paths: Vec::new(),
             packages: Vec::new(),
             scope: None,
-        }]);
+        }
+    };
+    if args.break_glass || args.freeze {
+        let waives = if args.freeze { Waives::Freeze } else { Waives::EveryGate };
+        let refs = refs(desk, args, asker, out)?;
+        return Ok(vec![Request { refs, ..of_refs(waives) }]);
     }
     let findings = match &args.from_verdict {
-        Some(from) => Some(verdict::read(dir, from)?),
+        Some(from) => Some(refusal::findings(desk, dir, (from, args), out)?),
         None if args.from_check => {
             let first = args.refs.first().map(String::as_str);
             let to = check::destination(&desk.workspace, first)?;
-            let head = desk.workspace.git.commit("HEAD")?;
-            let judged = check::judge_update(&desk.workspace, &to, head.0)?;
-            Some(verdict::findings(json::verdict(&judged).as_bytes())?)
+            let workspace = &desk.workspace;
+            let head = workspace.git.commit("HEAD")?;
+            let judged = if to.is_tag() {
+                let planned = Planned::of(workspace, &to.to_string())?;
+                match tag::object(workspace, &planned)? {
+                    Some(made) => check::judge_update(workspace, &to, made)?,
+                    None => judge_planned(workspace, &planned, head)?,
+                }
+            } else {
+                check::judge_update(workspace, &to, head.0)?
+            };
+            Some(Verdict::parse(json::verdict(&judged).as_bytes())?.findings()?)
         }
         None => None,
     };
     if let Some(rules) = findings {
+        let named: Vec<String> = args.refs.iter().map(|name| full(name)).collect();
         let wanted = |rule: &String| args.rule.is_empty() || args.rule.contains(rule);
         let mut requests = Vec::new();
         for (rule, finding) in rules.into_iter().filter(|(rule, _)| wanted(rule)) {
             let Finding { refs: on, paths, packages, fingerprints, tools, lines } = finding;
             let exact = if args.exact { fingerprints } else { BTreeSet::new() };
             requests.push(Request {
-                waives: Waives::Findings,
-                refs: refs(on.into_iter().collect()),
+                refs: if named.is_empty() { on.into_iter().collect() } else { named.clone() },
                 rules: vec![rule],
                 tools: tools.into_iter().filter(|tool| !tool.is_empty()).collect(),
                 fingerprints: exact.into_iter().collect(),
                 paths: paths.iter().map(|path| as_pattern(path)).collect::<Result<_>>()?,
                 packages: packages.into_iter().collect(),
                 scope: Some(lines.join("\n")),
+                ..of_refs(Waives::Findings)
             });
         }
         if requests.is_empty() {
@@ -163,28 +163,109 @@ fn requests(
         }
         return Ok(requests);
     }
-    let rules = asker.list(&args.rule, "Rules or vulnerabilities, such as CVE-2021-23337", out);
-    if rules.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "no rule is named").hint(
+    let rules = rules(args, asker, out)?;
+    let (paths, packages) = places(args, asker, out)?;
+    let refs = refs(desk, args, asker, out)?;
+    let tools = args.tool.clone();
+    Ok(vec![Request { refs, rules, tools, paths, packages, ..of_refs(Waives::Findings) }])
+}
+
+fn rules(args: &New, asker: &Asker, out: &mut Output) -> Result<Vec<String>> {
+    if !args.rule.is_empty() {
+        return Ok(args.rule.clone());
+    }
+    let question = "Rules or vulnerabilities, divided by commas, such as CVE-2021-23337";
+    let asked = asker.until(question, out, |answer| {
+        let rules: Vec<String> = parts(answer).map(str::to_owned).collect();
+        if rules.is_empty() { Err("an exception names what it covers".into()) } else { Ok(rules) }
+    })?;
+    asked.ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "no rule is named").hint(
             "refgate exception new --rule ID --path PATTERN, or start from a refusal: refgate exception new --from-check",
-        ));
+        )
+    })
+}
+
+/// Returns the paths and the packages.
+fn places(args: &New, asker: &Asker, out: &mut Output) -> Result<(Vec<String>, Vec<String>)> {
+    if !args.path.is_empty() || !args.package.is_empty() {
+        return Ok((args.path.clone(), args.package.clone()));
     }
-    let packages = asker.list(&args.package, "Packages, such as pkg:npm/lodash@4.17.20", out);
-    let paths = asker.list(&args.path, "Files, such as /src/parse.c", out);
-    if packages.is_empty() && paths.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "no place is named")
-            .hint("add --path PATTERN or --package PURL"));
+    let question = "Where, divided by commas: files such as /src/parse.c, packages such as pkg:npm/lodash@4.17.20";
+    let asked = asker.until(question, out, |answer| {
+        let (packages, paths): (Vec<String>, Vec<String>) =
+            parts(answer).map(str::to_owned).partition(|part| part.starts_with("pkg:"));
+        for package in &packages {
+            PackagePattern::parse(package).map_err(|why| format!("{package}: {why}"))?;
+        }
+        for path in &paths {
+            PathPattern::parse(path).map_err(|why| format!("{path}: {why}"))?;
+        }
+        if packages.is_empty() && paths.is_empty() {
+            return Err("an exception names its places; * is every file".into());
+        }
+        Ok((paths, packages))
+    })?;
+    asked.ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "no place is named")
+            .hint("add --path PATTERN or --package PURL")
+    })
+}
+
+fn refs(desk: &Desk, args: &New, asker: &Asker, out: &mut Output) -> Result<Vec<String>> {
+    let main = desk.workspace.trust_ref.to_string();
+    if !args.refs.is_empty() {
+        return Ok(args.refs.iter().map(|name| full(name)).collect());
     }
-    Ok(vec![Request {
-        waives: Waives::Findings,
-        refs: refs(Vec::new()),
-        rules,
-        tools: args.tool.clone(),
-        fingerprints: Vec::new(),
-        paths,
-        packages,
-        scope: None,
-    }])
+    let question = format!("Refs, divided by commas [{main}]");
+    let asked = asker.until(&question, out, |answer| {
+        let refs: Vec<String> = parts(answer).map(full).collect();
+        for name in &refs {
+            RefPattern::parse(name).map_err(|why| format!("{name}: {why}"))?;
+        }
+        Ok(refs)
+    })?;
+    Ok(asked.filter(|refs| !refs.is_empty()).unwrap_or_else(|| vec![main]))
+}
+
+/// Returns the last day.
+fn expires(
+    desk: &Desk,
+    args: &New,
+    waives: Waives,
+    asker: &Asker,
+    out: &mut Output,
+) -> Result<Date> {
+    if let Some(text) = &args.expires {
+        return desk.last_day(text);
+    }
+    let usual = usual_end(desk, waives);
+    let (latest, _) = latest_end(desk.policy(), waives, desk.workspace.now);
+    let question = format!("Last day, or how long such as 10d [{usual}]");
+    let asked = asker.until(&question, out, |answer| {
+        if answer.is_empty() {
+            return Ok(usual);
+        }
+        let day = desk.last_day(answer);
+        let day = day.map_err(|_| format!("{answer:?} is no day ahead, nor a period"))?;
+        if day > latest { Err(format!("the policy allows {latest} at most")) } else { Ok(day) }
+    })?;
+    Ok(asked.unwrap_or(usual))
+}
+
+fn owner(args: &New, me: &PrincipalId, asker: &Asker, out: &mut Output) -> Result<PrincipalId> {
+    if let Some(owner) = &args.owner {
+        return PrincipalId::parse(owner).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, format!("--owner {owner:?} is no email address"))
+        });
+    }
+    let asked = asker.until(&format!("Who answers for the repair [{me}]"), out, |answer| {
+        if answer.is_empty() {
+            return Ok(me.clone());
+        }
+        PrincipalId::parse(answer).ok_or_else(|| format!("{answer:?} is no email address"))
+    })?;
+    Ok(asked.unwrap_or_else(|| me.clone()))
 }
 
 fn full(name: &str) -> String {
@@ -245,6 +326,7 @@ fn document(
         .replace("{{owner}}", owner.as_str());
     let text = match request.waives {
         Waives::Findings => text,
+        Waives::Freeze => text.replace("gates = [\"scan\"]", "gates = [\"freeze\"]"),
         Waives::EveryGate => text.replace("gates = [\"scan\"]", "gates = [\"*\"]"),
     };
     let (head, rest) = text.split_once("[scope]\n").ok_or_else(odd_template)?;
@@ -329,37 +411,4 @@ fn plain(answer: &str) -> String {
         })
         .collect();
     lines.join("\n")
-}
-
-/// Asks for what the flags do not say, where there is somebody to ask.
-struct Asker {
-    can_ask: bool,
-}
-
-impl Asker {
-    fn line(&mut self, question: &str, out: &mut Output) -> Option<String> {
-        if !self.can_ask {
-            return None;
-        }
-        out.note(&format!("{question} (empty to leave open):"));
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        if !matches!(read, Ok(1..)) {
-            self.can_ask = false;
-        }
-        let answer = answer.trim();
-        (!answer.is_empty()).then(|| answer.to_owned())
-    }
-
-    fn text(&mut self, given: &Option<String>, question: &str, out: &mut Output) -> Option<String> {
-        given.clone().or_else(|| self.line(question, out))
-    }
-
-    fn list(&mut self, given: &[String], question: &str, out: &mut Output) -> Vec<String> {
-        if !given.is_empty() {
-            return given.to_vec();
-        }
-        let answer = self.line(question, out).unwrap_or_default();
-        answer.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect()
-    }
 }

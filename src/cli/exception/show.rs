@@ -62,6 +62,7 @@ pub(super) fn print(desk: &Desk, document: &Document, out: &mut Output) {
         &document.exception;
     let what = match waives {
         Waives::Findings => "findings of scanners",
+        Waives::Freeze => "freezes: what passes the gates lands meanwhile",
         Waives::EveryGate => "BREAK-GLASS: every gate, for a push that names it",
     };
     out.line(&format!("{id}: {what}"));

@@ -47,7 +47,7 @@ pub(super) fn approve(dir: &Path, args: &Approve, out: &mut Output) -> Result<()
     super::show::print(&desk, &document, out);
     let name = add_line(&desk, &document, statement)?;
     out.line(&format!("approved as {name} until {}", exception.expires));
-    say_commit(&id, "Approve exception", out);
+    say_commit(&[id], "Approve exception", out);
     Ok(())
 }
 
@@ -70,7 +70,7 @@ pub(super) fn close(dir: &Path, args: &Close, out: &mut Output) -> Result<()> {
     let statement = statement(&desk, &document.exception, What::Review, Some(finding))?;
     let name = add_line(&desk, &document, statement)?;
     out.line(&format!("reviewed as {name}"));
-    say_commit(&id, "Close exception", out);
+    say_commit(&[id], "Close exception", out);
     Ok(())
 }
 

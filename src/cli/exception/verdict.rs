@@ -1,18 +1,12 @@
-//! The findings of a refusal, as `refgate check --format json` prints it.
+//! The findings of a verdict, as `refgate check --format json` prints it and the ledger keeps it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
-use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::{Error, ErrorKind, Result, ResultExt as _};
-use crate::repo::layout::read_bounded;
+use crate::error::{Error, ErrorKind, Result};
 use crate::report::json::VERSION;
 use crate::violation::{ExceptionViolation, ScanViolation};
-
-/// The most bytes of a verdict.
-const MAX_BYTES: u64 = 64 << 20;
 
 /// What the findings of one rule on some refs come to.
 #[derive(Debug, Default)]
@@ -27,10 +21,19 @@ pub(super) struct Finding {
     pub(super) lines: Vec<String>,
 }
 
+/// What a verdict says, as far as it is needed here.
 #[derive(Deserialize)]
-struct Document {
-    version: u32,
+pub(super) struct Verdict {
+    repository: Option<String>,
+    #[serde(default)]
     refs: Vec<Ref>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Head {
+    version: u32,
+    too_large: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -65,66 +68,85 @@ struct Open {
     purls: Vec<String>,
 }
 
-/// Reads the findings that block from a file or from standard input.
-///
-/// # Errors
-/// As [`findings`], or the file cannot be read.
-pub(super) fn read(dir: &Path, from: &str) -> Result<BTreeMap<String, Finding>> {
-    let step = || format!("reading the verdict from {from}");
-    let bytes = if from == "-" {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .lock()
-            .take(MAX_BYTES)
-            .read_to_end(&mut bytes)
-            .during(ErrorKind::Environment, step)?;
-        bytes
-    } else {
-        read_bounded(&dir.join(from), MAX_BYTES)?.ok_or_else(|| {
-            Error::new(ErrorKind::Usage, format!("{from:?} is no file here"))
-                .hint("judge anew with: refgate exception new --from-check")
-        })?
-    };
-    findings(&bytes).map_err(|error| error.while_(step()))
+/// The findings that block, by rule: one request for each, so that none covers one rule at
+/// the places of another.
+pub(super) type Findings = BTreeMap<String, Finding>;
+
+impl Verdict {
+    /// Reads a verdict as `refgate check --format json` writes it, or the ledger keeps it.
+    ///
+    /// # Errors
+    /// It is no verdict of this version, or is not kept whole.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+        if head.version != VERSION {
+            let what = format!("the verdict is of version {}, not {VERSION}", head.version);
+            return Err(Error::new(ErrorKind::Usage, what));
+        }
+        if head.too_large.is_some() {
+            let what = "the verdict was too large to be recorded whole";
+            return Err(Error::new(ErrorKind::Usage, what)
+                .hint("judge the push again: refgate exception new --from-check"));
+        }
+        serde_json::from_slice(bytes).map_err(|error| not_json(&error))
+    }
+
+    /// Says whether it is about a repository; one that nobody is trusted in yet has no name.
+    pub(super) fn is_of(&self, repository: &str) -> bool {
+        self.repository.as_deref().is_none_or(|own| own == repository)
+    }
+
+    /// Returns the findings that block.
+    ///
+    /// # Errors
+    /// Nothing in it can be excepted.
+    pub(super) fn findings(self) -> Result<Findings> {
+        let mut rules = Findings::new();
+        for judged in self.refs {
+            let open =
+                judged.violations.into_iter().filter(|violation| can_be_excepted(&violation.code));
+            let lapsed = |violation: Violation| {
+                violation.exception.map_or(violation.findings, |exception| exception.findings)
+            };
+            for open in open.flat_map(lapsed) {
+                add(&mut rules, &judged.r#ref, open);
+            }
+        }
+        if rules.is_empty() {
+            return Err(Error::new(ErrorKind::Usage, "no finding of the verdict can be excepted")
+                .hint("exceptions are for findings of scanners; for a freeze there is --freeze, for all else --break-glass"));
+        }
+        Ok(rules)
+    }
 }
 
-/// Returns the findings that block, by rule: one request for each, so that none covers
-/// one rule at the places of another.
-///
-/// # Errors
-/// It is no verdict of this version, or nothing in it can be excepted.
-pub(super) fn findings(bytes: &[u8]) -> Result<BTreeMap<String, Finding>> {
-    let document: Document = serde_json::from_slice(bytes).map_err(|error| {
-        Error::new(ErrorKind::Usage, error.to_string())
-            .hint("write it with: refgate check --format json")
-    })?;
-    if document.version != VERSION {
-        let what = format!("the verdict is of version {}, not {VERSION}", document.version);
-        return Err(Error::new(ErrorKind::Usage, what));
-    }
-    let mut rules: BTreeMap<String, Finding> = BTreeMap::new();
-    for judged in document.refs {
-        let open = judged.violations.into_iter().filter(can_be_excepted);
-        let lapsed = |violation: Violation| {
-            violation.exception.map_or(violation.findings, |exception| exception.findings)
-        };
-        for open in open.flat_map(lapsed) {
-            add(&mut rules, &judged.r#ref, open);
+impl Finding {
+    /// Takes in what another ref adds.
+    pub(super) fn join(&mut self, other: Self) {
+        self.refs.extend(other.refs);
+        self.paths.extend(other.paths);
+        self.packages.extend(other.packages);
+        self.fingerprints.extend(other.fingerprints);
+        self.tools.extend(other.tools);
+        for line in other.lines {
+            if !self.lines.contains(&line) {
+                self.lines.push(line);
+            }
         }
     }
-    if rules.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "no finding of the verdict can be excepted")
-            .hint("exceptions are for findings of scanners; for all else there is --break-glass"));
-    }
-    Ok(rules)
 }
 
-fn can_be_excepted(violation: &Violation) -> bool {
-    let codes = [ScanViolation::CODES, ExceptionViolation::CODES].concat();
-    codes.contains(&violation.code.as_str())
+fn not_json(error: &serde_json::Error) -> Error {
+    Error::new(ErrorKind::Usage, error.to_string())
+        .hint("write it with: refgate check --format json")
 }
 
-fn add(rules: &mut BTreeMap<String, Finding>, ref_name: &str, open: Open) {
+/// Says whether the findings of a violation with this code could be excepted.
+pub(super) fn can_be_excepted(code: &str) -> bool {
+    [ScanViolation::CODES, ExceptionViolation::CODES].concat().contains(&code)
+}
+
+fn add(rules: &mut Findings, ref_name: &str, open: Open) {
     let Open { severity, rule, location, title, tool, fingerprint, paths, purls } = open;
     // A finding without a rule or a place cannot be named, so it cannot be excepted.
     if rule.is_empty() || (paths.is_empty() && purls.is_empty()) {

@@ -6,21 +6,24 @@
 //! all, and what was made is written down, so that it can be taken out again.
 
 pub mod place;
+mod shared;
 pub mod shim;
 mod steps;
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use super::args::{Hook, Install, Uninstall};
 use super::hook::{self, CHAINED, REPOSITORY_SETTINGS, settings};
 use super::output::Output;
-use super::{trust_root, watch};
-use crate::client::git::Git;
+use super::{server, trust_root, watch};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::host::Host;
 use crate::repo::layout::{Layout, read_bounded};
-use steps::{Step, bring_back, replace, take, unset};
+use crate::settings::{Settings, SettingsFile};
+use shared::Users;
+use steps::{Step, take};
 
 /// The file in the git directory that says what was made beside hooks.
 const RECORD: &str = "refgate.installed";
@@ -32,63 +35,75 @@ const HOST_MARK: &str =
 /// Files of a few lines.
 const SMALL_BYTES: u64 = 1 << 20;
 
+/// What has to be done in one place.
+struct Work {
+    doing: String,
+    steps: Vec<Step>,
+    /// What is left for the administrator to do.
+    advice: Vec<String>,
+}
+
 /// Installs the hook into each repository.
 ///
+/// What can be found out beforehand is found out for all of them before anything is changed.
+///
 /// # Errors
-/// A repository cannot be read or written; those before it are installed.
+/// A repository cannot be read or written; it is as it was, those before it are installed.
 pub fn install(args: &Install, out: &mut Output) -> Result<()> {
     let program = std::env::current_exe()
         .during(ErrorKind::Environment, || "finding refgate itself".into())?;
     let root = trust_root::parse(&args.trust_root)?;
     let only_shown = args.dry_run || (!args.yes && std::io::stdout().is_terminal());
-    let mut work: Vec<(String, Option<PathBuf>, Vec<Step>)> = Vec::new();
+    let mut work = Vec::new();
     if let Some(file) = &args.shim {
         let text = shim::text(args.hook, &program, None)?;
         let step = Step::Script { file: absolute(file)?, text };
-        work.push((format!("writing {}", file.display()), None, vec![step]));
+        let doing = format!("writing {}", file.display());
+        work.push(Work { doing, steps: vec![step], advice: Vec::new() });
     }
     if let Some(directory) = &args.template {
         let steps = template(&absolute(directory)?, args.hook, &program)?;
-        work.push((format!("installing into {}", directory.display()), None, steps));
+        let doing = format!("installing into {}", directory.display());
+        work.push(Work { doing, steps, advice: Vec::new() });
     }
     let repositories = repositories(&args.repositories, args.all_under.as_deref())?;
     for path in &repositories {
-        let step = || format!("installing into {}", path.display());
-        let steps = layout(path).and_then(|layout| plan(&layout, args, &program));
-        work.push((step(), Some(path.clone()), steps.map_err(|error| error.while_(step()))?));
-    }
-    for (doing, path, steps) in &work {
-        if only_shown {
-            out.line(&format!("{doing} would"));
-            steps.iter().for_each(|step| out.line(&format!("  {}", step.shown())));
-            continue;
-        }
-        take(steps, out).map_err(|error| error.while_(doing.clone()))?;
-        let Some(path) = path else { continue };
-        let trusted = layout(path).and_then(|layout| {
-            summary_key(&layout, out)?;
-            match &root {
-                Some(root) => trust_root::write(&layout, root, out),
-                None => trust_root::advise(&layout, path, out),
-            }
+        let doing = format!("installing into {}", path.display());
+        let planned = layout(path).and_then(|layout| {
+            let steps = plan(&layout, args, &program, root.as_deref())?;
+            let advice = match &root {
+                Some(_) => Vec::new(),
+                None => trust_root::advice(&layout, path)?,
+            };
+            Ok((steps, advice))
         });
-        trusted.map_err(|error| error.while_(doing.clone()))?;
+        let (steps, advice) = planned.map_err(|error| error.while_(doing.clone()))?;
+        work.push(Work { doing, steps, advice });
     }
     if only_shown {
+        for Work { doing, steps, .. } in &work {
+            out.line(&format!("{doing} would"));
+            steps.iter().for_each(|step| out.line(&format!("  {}", step.shown())));
+        }
         out.note("Nothing was changed. To do it:");
         out.note("    refgate install --yes ...");
+        return Ok(());
     }
-    Ok(())
-}
-
-/// Makes the key that signs verification summaries, and says how to make it known.
-fn summary_key(layout: &Layout, out: &mut Output) -> Result<()> {
-    let Some(made) = crate::summary::key::make(layout)? else { return Ok(()) };
-    out.line(&format!("made a key that signs verification summaries: {}", made.path.display()));
-    out.line("so that clones can verify them, commit its public half to meta/keyring/server.pem:");
-    made.public.lines().for_each(|line| out.line(line));
-    out.line("and list it under \"Automation\" in meta/STRUCTURE.md:");
-    out.line(&format!("| Server | refgate@localhost | `{}` | summaries |", made.fingerprint));
+    for (at, Work { doing, steps, advice }) in work.iter().enumerate() {
+        match take(steps) {
+            Ok(said) => said.iter().for_each(|line| out.line(line)),
+            Err(error) => {
+                if work.len() > 1 {
+                    let rest = work.len() - at - 1;
+                    let told =
+                        format!("{at} before this one are installed, {rest} behind it are not");
+                    out.note(&told);
+                }
+                return Err(error.while_(doing.clone()));
+            }
+        }
+        advice.iter().for_each(|line| out.note(line));
+    }
     Ok(())
 }
 
@@ -115,7 +130,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 }
 
 /// Says what has to be done in one repository.
-fn plan(layout: &Layout, args: &Install, program: &Path) -> Result<Vec<Step>> {
+fn plan(layout: &Layout, args: &Install, program: &Path, root: Option<&str>) -> Result<Vec<Step>> {
     let host = match args.host {
         Some(host) => host,
         None => match settings(layout)?.host {
@@ -130,58 +145,134 @@ fn plan(layout: &Layout, args: &Install, program: &Path) -> Result<Vec<Step>> {
     let mut hooks = vec![Hook::PostReceive, args.hook];
     hooks.extend(args.watch.then_some(Hook::ReferenceTransaction));
     hooks.extend(args.hard.then_some(Hook::ProcReceive));
-    if (args.hard || args.watch) && !matches!(host, Host::Plain | Host::Gitolite) {
-        let what = format!("{} uses these hooks itself, or has no place for them", host.name());
-        return Err(Error::new(ErrorKind::Usage, what).hint("leave out --hard and --watch"));
+    let (has_lock, has_watch) = match host {
+        Host::Plain | Host::Gitolite => (true, true),
+        Host::Gitea | Host::Forgejo => (false, true),
+        Host::Gitlab | Host::Ghes => (false, false),
+    };
+    for (is_asked, has_place, option) in
+        [(args.hard, has_lock, "--hard"), (args.watch, has_watch, "--watch")]
+    {
+        if is_asked && !has_place {
+            let what = format!("{} uses that hook itself, or has no place for it", host.name());
+            return Err(Error::new(ErrorKind::Usage, what).hint(format!("leave out {option}")));
+        }
     }
+    if host == Host::Forgejo {
+        shared::require_home(layout)?;
+    }
+    let mut outside = None;
     for hook in hooks {
         let place = place::of(layout, host, hook)?;
         let directory = place.file.parent().unwrap_or(&place.hooks).to_path_buf();
         make(&directory, &mut steps, &mut made);
         let is_foreign = place.file.symlink_metadata().is_ok() && !shim::is_ours(&place.file)?;
         let is_ours_alone = matches!(hook, Hook::ProcReceive | Hook::ReferenceTransaction);
-        if is_foreign && !place.is_shared && !is_ours_alone {
+        if is_foreign && !place.has_room && !is_ours_alone {
             let kept = place.hooks.join(CHAINED);
             make(&kept, &mut steps, &mut made);
             let to = kept.join(hook.name());
+            if to.symlink_metadata().is_ok() {
+                let what = format!(
+                    "{} is not refgate's, and {} is kept already",
+                    place.file.display(),
+                    to.display()
+                );
+                return Err(Error::new(ErrorKind::Usage, what)
+                    .hint("remove the one of them that shall not run"));
+            }
             steps.push(Step::Keep { from: place.file.clone(), to });
         } else if is_foreign {
             let what = format!("{} is there, and not refgate's", place.file.display());
             return Err(Error::new(ErrorKind::Usage, what).hint("give it another name"));
         }
         // Where git finds hooks elsewhere, the script says where those are that made room.
-        let elsewhere = !place.is_shared && place.hooks != layout.common_dir.join("hooks");
+        let elsewhere = !place.has_room && place.hooks != layout.common_dir.join("hooks");
         let hooks = elsewhere.then_some(place.hooks.as_path());
         steps.push(Step::Script { file: place.file, text: shim::text(hook, program, hooks)? });
+        outside = place.is_outside.then_some(place.hooks).or(outside);
     }
+    if let Some(hooks) = outside {
+        let mut users = Users::read(&hooks)?;
+        users.add(layout, &made);
+        steps.extend(users.write());
+        made.retain(|path| path.starts_with(&layout.common_dir));
+    }
+    let record = layout.common_dir.join(RECORD);
     let recorded = recorded(layout)?;
     let locks = if args.hard { locks(layout)? } else { Vec::new() };
     let takes_options = args.hook == Hook::PreReceive && !takes_push_options(layout)?;
     let options = takes_options.then(|| format!("config {PUSH_OPTIONS} true\n"));
+    let settings = new_settings(layout, host, root)?;
+    let settings_file = settings_file(layout);
+    let is_new = settings.is_some() && !settings_file.exists();
     let lines: Vec<String> = made
         .iter()
         .map(|directory| format!("directory {}\n", directory.display()))
         .chain(locks.iter().map(|name| format!("config {LOCKS} {name}\n")))
         .chain(options)
+        .chain(is_new.then(|| MADE_SETTINGS.to_owned()))
         .filter(|line| !recorded.contains(line.as_str()))
         .collect();
     if !lines.is_empty() {
-        let file = layout.common_dir.join(RECORD);
         let text = recorded + &lines.concat();
-        steps.push(Step::File { file, text, why: "what uninstalling takes out" });
+        steps.push(Step::File { file: record, text, why: "what uninstalling takes out" });
     }
+    if crate::summary::key::path(layout).symlink_metadata().is_err() {
+        steps.push(Step::Key(layout.clone()));
+    }
+    steps.extend(settings.map(|(text, why)| Step::File { file: settings_file, text, why }));
     // Once git asks the second lock, it must be there.
-    let git = git(layout);
+    let git = server::git(layout)?;
     if takes_options {
-        steps.push(Step::Config { git: git.clone(), key: PUSH_OPTIONS, value: "true".into() });
+        let (key, value) = (PUSH_OPTIONS.into(), "true".into());
+        steps.push(Step::Config { git: git.clone(), key, value });
     }
+    let key = LOCKS.to_owned();
     steps.extend(locks.into_iter().map(|value| Step::Config {
         git: git.clone(),
-        key: LOCKS,
+        key: key.clone(),
         value,
     }));
-    steps.extend(host_setting(layout, host)?);
     Ok(steps)
+}
+
+/// The line of the record that says that the settings of the repository are our file.
+const MADE_SETTINGS: &str = "settings\n";
+
+/// Returns the settings of the repository with the kind of server and the root of trust, and what is new in
+/// them; nothing if they say that already.
+///
+/// # Errors
+/// They name another root of trust, or could not be read any more.
+fn new_settings(
+    layout: &Layout,
+    host: Host,
+    root: Option<&str>,
+) -> Result<Option<(String, &'static str)>> {
+    let file = settings_file(layout);
+    let before = file.exists().then(|| text(&file)).transpose()?;
+    let settings = settings(layout)?;
+    let mut new = before;
+    let is_other_host = settings.host != host;
+    if is_other_host {
+        let rest = new.as_deref().map(without_host).unwrap_or_default();
+        new = Some(format!("{HOST_MARK}host = \"{}\"\n{rest}", host.name()));
+    }
+    let rooted = root.map(|root| trust_root::with(&settings, &file, new.as_deref(), root));
+    let rooted = rooted.transpose()?.flatten();
+    let why = match (is_other_host, rooted.is_some()) {
+        (false, false) => return Ok(None),
+        (true, false) => "the kind of server",
+        (false, true) => "the root of trust",
+        (true, true) => "the kind of server and the root of trust",
+    };
+    let text = rooted.or(new).unwrap_or_default();
+    let written = SettingsFile { path: REPOSITORY_SETTINGS, bytes: text.as_bytes() };
+    Settings::read(None, Some(written)).map_err(|diagnostics| {
+        Error::from_diagnostics("adding to the settings of the repository", diagnostics)
+    })?;
+    Ok(Some((text, why)))
 }
 
 /// The key of git's configuration that names refs which `proc-receive` is asked about.
@@ -192,16 +283,12 @@ const PUSH_OPTIONS: &str = "receive.advertisePushOptions";
 
 /// Says whether the repository has a setting for push options already; an administrator's own choice stays.
 fn takes_push_options(layout: &Layout) -> Result<bool> {
-    Ok(git(layout).ask(["config", "--local", "--get", PUSH_OPTIONS])?.is_some())
-}
-
-fn git(layout: &Layout) -> Git {
-    Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() }
+    Ok(server::git(layout)?.ask(["config", "--local", "--get", PUSH_OPTIONS])?.is_some())
 }
 
 /// Returns the refs that the second lock is still to be put on.
 fn locks(layout: &Layout) -> Result<Vec<String>> {
-    let present = git(layout).outcome(["config", "--get-all", LOCKS])?;
+    let present = server::git(layout)?.outcome(["config", "--get-all", LOCKS])?;
     let present = String::from_utf8_lossy(&present.stdout).into_owned();
     let mut wanted = watch::protected_prefixes(layout, &settings(layout)?)?;
     wanted.retain(|name| !present.lines().any(|line| line == name));
@@ -216,18 +303,6 @@ fn make(directory: &Path, steps: &mut Vec<Step>, made: &mut Vec<PathBuf>) {
         made.push(directory.into());
         steps.push(Step::Directory(directory.into()));
     }
-}
-
-/// Writes the kind of server down, unless it is the usual one or the settings say it already.
-fn host_setting(layout: &Layout, host: Host) -> Result<Option<Step>> {
-    if settings(layout)?.host == host {
-        return Ok(None);
-    }
-    let file = layout.common_dir.join(REPOSITORY_SETTINGS);
-    let existing = text(&file)?;
-    let existing = without_host(&existing);
-    let text = format!("{HOST_MARK}host = \"{}\"\n{existing}", host.name());
-    Ok(Some(Step::File { file, text, why: "the kind of server" }))
 }
 
 /// Returns settings without the line that names the kind of server, as we wrote it.
@@ -258,72 +333,117 @@ fn template(directory: &Path, hook: Hook, program: &Path) -> Result<Vec<Step>> {
 /// Takes the hook out of each repository, and what `install` wrote to its settings, and puts back what was there before.
 ///
 /// # Errors
-/// A repository cannot be read or written.
+/// A repository cannot be read or written; it is as it was. Or hooks of several repositories would go
+/// that are to stay in others; then nothing was changed.
 pub fn uninstall(args: &Uninstall, out: &mut Output) -> Result<()> {
-    for path in &repositories(&args.repositories, args.all_under.as_deref())? {
+    let mut all = Vec::new();
+    for path in repositories(&args.repositories, args.all_under.as_deref())? {
         let step = || format!("uninstalling from {}", path.display());
-        layout(path)
-            .and_then(|layout| take_out(&layout, path, out))
-            .map_err(|error| error.while_(step()))?;
+        let layout = layout(&path).map_err(|error| error.while_(step()))?;
+        all.push((path, layout));
+    }
+    let going: BTreeSet<PathBuf> =
+        all.iter().map(|(_, layout)| layout.common_dir.clone()).collect();
+    if !args.shared {
+        for (path, layout) in &all {
+            let host = settings(layout)?.host;
+            let places = Hook::ALL.into_iter().filter(|hook| *hook != Hook::Vref);
+            places
+                .map(|hook| place::of(layout, host, hook))
+                .try_for_each(|place| shared::require_last(layout, &place?, &going))
+                .map_err(|error| error.while_(format!("uninstalling from {}", path.display())))?;
+        }
+    }
+    for (path, layout) in &all {
+        take_out(layout, path, args.shared, out)
+            .map_err(|error| error.while_(format!("uninstalling from {}", path.display())))?;
     }
     Ok(())
 }
 
-fn take_out(layout: &Layout, path: &Path, out: &mut Output) -> Result<()> {
-    let host = settings(layout)?.host;
+fn take_out(layout: &Layout, path: &Path, of_all: bool, out: &mut Output) -> Result<()> {
+    let settings = settings(layout)?;
+    let mut steps = Vec::new();
+    let mut said = Vec::new();
     // Before the second lock itself, so that pushes are not refused meanwhile.
     let recorded = recorded(layout)?;
     for line in recorded.lines().filter_map(|line| line.strip_prefix("config ")) {
         if let Some((key, value)) = line.split_once(' ') {
-            unset(&git(layout), key, value)?;
+            let (key, value) = (key.to_owned(), value.to_owned());
+            steps.push(Step::Unset { git: server::git(layout)?, key, value });
         }
     }
-    let hooks = Hook::ALL.into_iter().filter(|hook| *hook != Hook::Vref);
-    for hook in hooks {
-        let place = place::of(layout, host, hook)?;
+    let mut users: Option<Users> = None;
+    for hook in Hook::ALL.into_iter().filter(|hook| *hook != Hook::Vref) {
+        let place = place::of(layout, settings.host, hook)?;
         if !shim::is_ours(&place.file)? {
             continue;
         }
-        let kept = place.hooks.join(CHAINED).join(hook.name());
-        let is_kept = !place.is_shared && kept.symlink_metadata().is_ok();
-        if is_kept {
-            bring_back(&kept, &place.file)?;
-        } else {
-            std::fs::remove_file(&place.file)
-                .during(ErrorKind::Environment, || place.file.display().to_string())?;
+        if place.is_outside {
+            let users = match &mut users {
+                Some(users) => users,
+                none => none.insert(Users::read(&place.hooks)?),
+            };
+            users.leave(layout);
+            // The last of those that go takes them along.
+            if !of_all && !users.is_empty() {
+                continue;
+            }
         }
-        out.line(&format!("{}: {} is as it was before", path.display(), hook.name()));
-        // The directory goes if nothing is left in it.
-        drop(std::fs::remove_dir(place.hooks.join(CHAINED)));
-    }
-    let file = layout.common_dir.join(REPOSITORY_SETTINGS);
-    let before = text(&file)?;
-    let after = without_host(&before);
-    if after != before {
-        let removed = if after.is_empty() {
-            std::fs::remove_file(&file)
-                .during(ErrorKind::Environment, || file.display().to_string())
+        let kept = place.hooks.join(CHAINED).join(hook.name());
+        if !place.has_room && kept.symlink_metadata().is_ok() {
+            steps.push(Step::BringBack { kept, file: place.file });
         } else {
-            replace(&file, &after)
-        };
-        removed?;
-        out.line(&format!("removed the kind of server from {}", file.display()));
+            steps.push(Step::Remove(place.file));
+        }
+        said.push(format!("{}: {} is as it was before", path.display(), hook.name()));
+        // The directory goes if nothing is left in it.
+        steps.push(Step::RemoveDirectory(place.hooks.join(CHAINED)));
     }
-    trust_root::remove(layout, out)?;
+    if let Some(users) = &users {
+        if of_all || users.is_empty() {
+            steps.extend(users.remove());
+        } else {
+            steps.extend(users.write());
+        }
+    }
+    let file = settings_file(layout);
+    if file.exists() {
+        let before = text(&file)?;
+        let without_root = trust_root::without(&before);
+        let after = without_host(without_root.as_deref().unwrap_or(&before));
+        if after == before {
+            said.push(format!("{} is yours and stays", file.display()));
+        } else if after.is_empty() && recorded.contains(MADE_SETTINGS) {
+            said.push(format!("removed {}", file.display()));
+            steps.push(Step::Remove(file));
+        } else {
+            said.push(format!("took out of {} what was written by install", file.display()));
+            steps.push(Step::File { file, text: after, why: "the settings as they were" });
+        }
+    }
     // A key that has signed nothing goes; one that has signed summaries stays with the records.
-    if hook::ledger(layout, &settings(layout)?).files()?.is_empty() {
-        crate::summary::key::remove(layout)?;
+    let key = crate::summary::key::path(layout);
+    if key.symlink_metadata().is_ok() && hook::ledger(layout, &settings).files()?.is_empty() {
+        let directory = key.parent().map(Path::to_path_buf);
+        steps.push(Step::Remove(key));
+        steps.extend(directory.map(Step::RemoveDirectory));
     }
+    let made = recorded.lines().rev().filter_map(|line| line.strip_prefix("directory "));
+    steps.extend(made.map(|path| Step::RemoveDirectory(path.into())));
     let record = layout.common_dir.join(RECORD);
-    for directory in recorded.lines().rev().filter_map(|line| line.strip_prefix("directory ")) {
-        // What others have put there since stays.
-        drop(std::fs::remove_dir(directory));
-    }
     if record.exists() {
-        std::fs::remove_file(&record)
-            .during(ErrorKind::Environment, || record.display().to_string())?;
+        steps.push(Step::Remove(record));
     }
+    take(&steps)?;
+    said.iter().for_each(|line| out.line(line));
     Ok(())
+}
+
+/// The settings of the repository; where a link leads to them, what it leads to.
+fn settings_file(layout: &Layout) -> PathBuf {
+    let file = layout.common_dir.join(REPOSITORY_SETTINGS);
+    file.canonicalize().unwrap_or(file)
 }
 
 fn recorded(layout: &Layout) -> Result<String> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::args::Hook;
-use crate::client::git::Git;
+use super::super::server;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
 use crate::repo::layout::{Layout, read_bounded};
@@ -16,7 +16,9 @@ pub struct Place {
     /// The directory of hooks in which it lies.
     pub hooks: PathBuf,
     /// Whether the server runs other hooks beside it, so that none has to make room.
-    pub is_shared: bool,
+    pub has_room: bool,
+    /// Whether that directory is not the repository's own: what lies there is for others as well.
+    pub is_outside: bool,
 }
 
 /// How much of a file is read to find out whose it is.
@@ -29,15 +31,32 @@ const SCRIPT_BYTES: u64 = 1 << 20;
 pub fn of(layout: &Layout, host: Host, hook: Hook) -> Result<Place> {
     let in_directory = |hooks: PathBuf| Place {
         file: hooks.join(format!("{}.d", hook.name())).join("refgate"),
+        is_outside: is_outside(layout, &hooks),
         hooks,
-        is_shared: true,
+        has_room: true,
     };
     match host {
         Host::Plain | Host::Gitolite => {
             let hooks = directory(layout)?;
-            Ok(Place { file: hooks.join(hook.name()), hooks, is_shared: false })
+            Ok(Place {
+                file: hooks.join(hook.name()),
+                is_outside: is_outside(layout, &hooks),
+                hooks,
+                has_room: false,
+            })
         }
-        Host::Gitea | Host::Forgejo => Ok(in_directory(layout.common_dir.join("hooks"))),
+        // Neither has this hook, and git starts it without their help.
+        Host::Gitea | Host::Forgejo if hook == Hook::ReferenceTransaction => {
+            let hooks = directory(layout)?;
+            Ok(Place {
+                file: hooks.join(hook.name()),
+                is_outside: is_outside(layout, &hooks),
+                hooks,
+                has_room: false,
+            })
+        }
+        // Gitea has them in each repository; newer Forgejo in one place (`core.hooksPath`).
+        Host::Gitea | Host::Forgejo => Ok(in_directory(directory(layout)?)),
         Host::Gitlab => Ok(in_directory(layout.common_dir.join("custom_hooks"))),
         Host::Ghes => Err(Error::new(
             ErrorKind::Usage,
@@ -52,12 +71,34 @@ pub fn of(layout: &Layout, host: Host, hook: Hook) -> Result<Place> {
 /// # Errors
 /// git cannot be asked.
 pub fn directory(layout: &Layout) -> Result<PathBuf> {
-    let git = Git { dir: layout.common_dir.clone(), git_dir: layout.git_dir.clone() };
-    let named = git.config_path("core.hooksPath")?.filter(|path| !path.is_empty());
+    let named = server::git(layout)?.config_path("core.hooksPath")?;
+    let named = named.filter(|path| !path.is_empty());
     Ok(match named {
         // A relative path begins where the hook is started: in the git directory.
         Some(path) => layout.common_dir.join(path),
         None => layout.common_dir.join("hooks"),
+    })
+}
+
+/// Says whether hooks lie elsewhere than in the repository, whatever links lead there.
+fn is_outside(layout: &Layout, hooks: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    !real(hooks).starts_with(real(&layout.common_dir))
+}
+
+/// Where a newer Forgejo keeps the hooks of all repositories, below its data; seen from a directory above them.
+const HOMES_OF_FORGEJO: [&str; 3] = ["home", "gitea/home", "data/home"];
+
+/// Returns the home of Forgejo's git whose hooks stand in for those of this repository, if one lies near
+/// and git was not asked with it.
+#[must_use]
+pub fn unasked_home(layout: &Layout, hooks: &Path) -> Option<PathBuf> {
+    let above = layout.common_dir.ancestors().skip(1);
+    let mut homes = above.flat_map(|dir| HOMES_OF_FORGEJO.map(|home| dir.join(home)));
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    homes.find(|home| {
+        let theirs = home.join("hooks");
+        theirs.join("pre-receive.d/gitea").exists() && real(&theirs) != real(hooks)
     })
 }
 
@@ -72,9 +113,12 @@ pub fn detect(layout: &Layout) -> Result<Host> {
         Ok(bytes.is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains(word)))
     };
     let theirs = dir.join("hooks/pre-receive.d/gitea");
-    if theirs.exists() || dir.join("hooks/pre-receive.d/forgejo").exists() {
-        let forgejo = says(theirs.clone(), "forgejo")? || !theirs.exists();
-        return Ok(if forgejo { Host::Forgejo } else { Host::Gitea });
+    // In the repository, or in the one place for all of them.
+    for theirs in [theirs, directory(layout)?.join("pre-receive.d/gitea")] {
+        if theirs.exists() {
+            let is_forgejo = says(theirs, "forgejo")?;
+            return Ok(if is_forgejo { Host::Forgejo } else { Host::Gitea });
+        }
     }
     if dir.join("gl-conf").is_file() || is_link_into(&dir.join("hooks/update"), ".gitolite") {
         return Ok(Host::Gitolite);

@@ -1,10 +1,9 @@
 //! The few lines that git or a server starts, which do nothing but start refgate.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::args::Hook;
-use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use crate::error::{Error, ErrorKind, Result};
 use crate::repo::layout::read_bounded;
 
 const PRE_RECEIVE: &str = include_str!("../../../hooks/pre-receive");
@@ -20,17 +19,18 @@ const MARK: &str = "# refgate: judges each push";
 /// A script beyond this size is none of ours.
 const SCRIPT_BYTES: u64 = 1 << 20;
 
+/// The longest first line of a script that every kernel reads whole (`BINPRM_BUF_SIZE` of Linux before 5.1,
+/// execve(2)), its end included.
+const FIRST_LINE_BYTES: usize = 127;
+
 /// Returns the script of a hook that starts `program`; hooks that make room for it go to `chained`.
+///
+/// The kernel starts the program from the first line, which saves a shell for each push. Where that
+/// line cannot say everything (execve(2): one argument, no blanks in the path), a shell does.
 ///
 /// # Errors
 /// A path is not UTF-8.
 pub fn text(hook: Hook, program: &Path, hooks: Option<&Path>) -> Result<String> {
-    let quoted = |path: &Path| {
-        let text = path.to_str().ok_or_else(|| {
-            Error::new(ErrorKind::Environment, format!("{} is not UTF-8", path.display()))
-        })?;
-        Ok::<_, Error>(text.replace('\'', r"'\''"))
-    };
     let text = match hook {
         Hook::PreReceive => PRE_RECEIVE,
         Hook::Update => UPDATE,
@@ -39,14 +39,38 @@ pub fn text(hook: Hook, program: &Path, hooks: Option<&Path>) -> Result<String> 
         Hook::ProcReceive => PROC_RECEIVE,
         Hook::ReferenceTransaction => REFERENCE_TRANSACTION,
     };
-    let text = text.replace("@REFGATE@", &quoted(program)?);
-    match hooks {
+    let (first, rest) = text.split_once('\n').unwrap_or_default();
+    let first = match utf8(program)? {
+        program if hooks.is_none() => first.replace("@REFGATE@", program),
+        _ => SHELL.to_owned(),
+    };
+    let is_direct = program.is_absolute()
+        && first.len() < FIRST_LINE_BYTES
+        && first.split_ascii_whitespace().count() == 2;
+    let first = if is_direct { first } else { SHELL.to_owned() };
+    let rest = rest.replace("@REFGATE@", &quoted(program)?);
+    let rest = match hooks {
         Some(hooks) => {
-            let beside = format!(" hook --hooks '{}' ", quoted(hooks)?);
-            Ok(text.replacen(" hook ", &beside, 1))
+            let (direct, name) = (format!(" hook={} \"$0\"", hook.name()), hook.name());
+            rest.replacen(&direct, &format!(" hook --hooks '{}' {name}", quoted(hooks)?), 1)
         }
-        None => Ok(text),
-    }
+        None => rest,
+    };
+    Ok(format!("{first}\n{rest}"))
+}
+
+/// The first line of a script that a shell reads.
+const SHELL: &str = "#!/bin/sh";
+
+fn utf8(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| {
+        Error::new(ErrorKind::Environment, format!("{} is not UTF-8", path.display()))
+    })
+}
+
+/// Returns a path as it stands between the quotes of a shell.
+fn quoted(path: &Path) -> Result<String> {
+    Ok(utf8(path)?.replace('\'', r"'\''"))
 }
 
 /// Says whether a file is a script of ours.
@@ -81,24 +105,6 @@ pub fn program_of(text: &str) -> Option<PathBuf> {
     }
 }
 
-/// Writes an executable file in one step: whoever starts it meanwhile finds the old or the new one.
-///
-/// # Errors
-/// It cannot be written.
-pub fn write(file: &Path, text: &str) -> Result<()> {
-    let step = || format!("writing {}", file.display());
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("hook");
-    let temporary = file.with_file_name(format!(".{name}.refgate-new-{}", std::process::id()));
-    let written = std::fs::write(&temporary, text)
-        .and_then(|()| std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755)))
-        .and_then(|()| std::fs::File::open(&temporary)?.sync_all())
-        .and_then(|()| std::fs::rename(&temporary, file));
-    if written.is_err() {
-        drop(std::fs::remove_file(&temporary));
-    }
-    written.during(ErrorKind::Environment, step)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +120,22 @@ mod tests {
             }
         }
         assert_eq!(program_of("#!/bin/sh\nexit 0\n"), None);
+    }
+
+    #[test]
+    fn a_shell_is_started_only_where_the_first_line_cannot_say_everything() {
+        let first = |program: &str, hooks: Option<&Path>| {
+            let text = text(Hook::PreReceive, Path::new(program), hooks).expect("a script");
+            text.lines().next().unwrap_or_default().to_owned()
+        };
+        assert_eq!(first("/usr/bin/refgate", None), "#!/usr/bin/refgate hook=pre-receive");
+        let long = |length: usize| format!("/{}", "x".repeat(length - 1));
+        // With `#!`, ` hook=pre-receive` and the end of the line: 127 bytes.
+        assert!(first(&long(107), None).ends_with(" hook=pre-receive"));
+        assert_eq!(first(&long(108), None), "#!/bin/sh");
+        for program in ["/a b/refgate", "/a\tb/refgate", "refgate"] {
+            assert_eq!(first(program, None), "#!/bin/sh", "{program}");
+        }
+        assert_eq!(first("/usr/bin/refgate", Some(Path::new("/etc/hooks"))), "#!/bin/sh");
     }
 }

@@ -1,17 +1,17 @@
-//! What installing does, step by step: shown before it is done, and undone if a later step fails.
+//! What installing and uninstalling do, step by step: shown before it is done, and undone if a later step fails.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::super::output::Output;
-use super::shim;
 use crate::client::git::Git;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use crate::repo::layout::Layout;
+use crate::summary::key;
 
 /// One step.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// Makes a directory.
+    /// Makes a directory, which belongs to whoever owns the one above it.
     Directory(PathBuf),
     /// Keeps the hook that is there, which runs first from now on.
     Keep {
@@ -32,7 +32,7 @@ pub(super) enum Step {
         /// Asks git.
         git: Git,
         /// The key.
-        key: &'static str,
+        key: String,
         /// The value.
         value: String,
     },
@@ -45,6 +45,28 @@ pub(super) enum Step {
         /// What that is good for.
         why: &'static str,
     },
+    /// Makes the key that signs verification summaries.
+    Key(Layout),
+    /// Takes one value out of git's configuration of the repository.
+    Unset {
+        /// Asks git.
+        git: Git,
+        /// The key.
+        key: String,
+        /// The value.
+        value: String,
+    },
+    /// Takes a kept hook back to its place.
+    BringBack {
+        /// Where it is kept.
+        kept: PathBuf,
+        /// Where it was.
+        file: PathBuf,
+    },
+    /// Removes a file.
+    Remove(PathBuf),
+    /// Removes a directory, unless others have put something there.
+    RemoveDirectory(PathBuf),
 }
 
 impl Step {
@@ -59,6 +81,16 @@ impl Step {
             Self::Config { key, value, .. } => format!("set {key} = {value}"),
             Self::Script { file, .. } => format!("write {}", file.display()),
             Self::File { file, why, .. } => format!("write {why} to {}", file.display()),
+            Self::Key(layout) => {
+                let path = key::path(layout);
+                format!("make a key that signs verification summaries: {}", path.display())
+            }
+            Self::Unset { key, value, .. } => format!("take out {key} = {value}"),
+            Self::BringBack { file, .. } => format!("put back {}", file.display()),
+            Self::Remove(file) => format!("remove {}", file.display()),
+            Self::RemoveDirectory(directory) => {
+                format!("remove {} if it is empty", directory.display())
+            }
         }
     }
 }
@@ -67,34 +99,71 @@ impl Step {
 enum Undo {
     Remove(PathBuf),
     RemoveDirectory(PathBuf),
-    Config(Git, &'static str, String),
-    /// A link that was there.
-    Link(PathBuf, PathBuf),
-    /// A file that was there, with its mode.
-    Restore(PathBuf, Vec<u8>, u32),
+    Unset(Git, String, String),
+    Add(Git, String, String),
+    /// What was there.
+    Restore(PathBuf, Was),
+    /// A directory that was there, with its mode and owner.
+    MakeDirectory(PathBuf, Mode),
 }
 
-/// Takes all steps, or none: what was done is undone when one fails.
+/// A file or a link as it was.
+enum Was {
+    File(Vec<u8>, Mode),
+    Link(PathBuf),
+}
+
+/// Mode and owner.
+#[derive(Clone, Copy)]
+struct Mode {
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+impl Mode {
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            mode: metadata.permissions().mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+        }
+    }
+
+    /// Gives a file that we have made this mode and, as far as we may, this owner.
+    fn give(self, file: &Path) -> std::io::Result<()> {
+        let is = Self::of(&std::fs::metadata(file)?);
+        if (is.uid, is.gid) != (self.uid, self.gid) {
+            std::os::unix::fs::chown(file, Some(self.uid), Some(self.gid))?;
+        }
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(self.mode))
+    }
+}
+
+/// Takes all steps, or none: what was done is undone when one fails. Returns what was done.
 ///
 /// # Errors
 /// A step failed; says which, and what could not be undone.
-pub(super) fn take(steps: &[Step], out: &mut Output) -> Result<()> {
+pub(super) fn take(steps: &[Step]) -> Result<Vec<String>> {
     let mut undo = Vec::new();
     let mut said = Vec::new();
     for step in steps {
         if let Err(mut error) = take_one(step, &mut undo, &mut said) {
+            let mut is_undone = true;
             for undo in undo.into_iter().rev() {
-                if let Err(problem) = put_back(&undo) {
+                if let Err(problem) = put_back(undo) {
+                    is_undone = false;
                     error = error.while_(format!("and not undone: {problem}"));
                 }
             }
-            return Err(
+            return Err(if is_undone {
                 error.hint("nothing was changed; run this as the user who owns the repository")
-            );
+            } else {
+                error.hint("mend what the message names, then run this again")
+            });
         }
     }
-    said.iter().for_each(|line| out.line(line));
-    Ok(())
+    Ok(said)
 }
 
 fn take_one(step: &Step, undo: &mut Vec<Undo>, said: &mut Vec<String>) -> Result<()> {
@@ -102,94 +171,196 @@ fn take_one(step: &Step, undo: &mut Vec<Undo>, said: &mut Vec<String>) -> Result
     match step {
         Step::Directory(directory) => {
             if !directory.is_dir() {
-                std::fs::create_dir(directory).during(ErrorKind::Environment, doing)?;
+                make_directory(directory).during(ErrorKind::Environment, doing)?;
                 undo.push(Undo::RemoveDirectory(directory.clone()));
             }
         }
         Step::Keep { from, to } => {
-            undo.push(before(to)?);
-            copy(from, to)?;
+            undo.push(Undo::Remove(to.clone()));
+            keep(from, to)?;
             said.push(format!("kept the hook that was there, which runs first: {}", to.display()));
         }
         Step::Config { git, key, value } => {
             git.run(["config", "--add", key, value]).map_err(|error| error.while_(doing()))?;
-            undo.push(Undo::Config(git.clone(), key, value.clone()));
+            undo.push(Undo::Unset(git.clone(), key.clone(), value.clone()));
             said.push(format!("set {key} = {value}"));
         }
         Step::Script { file, text } => {
             undo.push(before(file)?);
-            shim::write(file, text)?;
+            write(file, text.as_bytes(), Some(0o755))?;
             said.push(format!("installed {}", file.display()));
         }
         Step::File { file, text, why } => {
             undo.push(before(file)?);
-            replace(file, text)?;
+            write(file, text.as_bytes(), None)?;
             said.push(format!("wrote {why} to {}", file.display()));
+        }
+        Step::Key(layout) => {
+            let path = key::path(layout);
+            if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
+                undo.push(Undo::RemoveDirectory(directory.into()));
+            }
+            undo.push(Undo::Remove(path.with_extension("pem.new")));
+            undo.push(Undo::Remove(path));
+            said.extend(key::make(layout)?.iter().flat_map(told_of_key));
+        }
+        Step::Unset { git, key, value } => {
+            unset(git, key, value)?;
+            undo.push(Undo::Add(git.clone(), key.clone(), value.clone()));
+        }
+        Step::BringBack { kept, file } => {
+            undo.push(before(file)?);
+            undo.push(before(kept)?);
+            bring_back(kept, file)?;
+        }
+        Step::Remove(file) => {
+            undo.push(before(file)?);
+            std::fs::remove_file(file).during(ErrorKind::Environment, doing)?;
+        }
+        Step::RemoveDirectory(directory) => {
+            let metadata = std::fs::metadata(directory);
+            if let (Ok(metadata), Ok(())) = (metadata, std::fs::remove_dir(directory)) {
+                undo.push(Undo::MakeDirectory(directory.clone(), Mode::of(&metadata)));
+            }
         }
     }
     Ok(())
 }
 
-/// Writes a file in one step; one that is there keeps its mode.
-pub(super) fn replace(file: &Path, text: &str) -> Result<()> {
+/// Says how the key of the server becomes known.
+fn told_of_key(made: &key::Made) -> Vec<String> {
+    let mut told = vec![
+        format!("made a key that signs verification summaries: {}", made.path.display()),
+        "so that clones can verify them, commit its public half to meta/keyring/server.pem:".into(),
+    ];
+    told.extend(made.public.lines().map(str::to_owned));
+    told.push("and list it under \"Automation\" in meta/STRUCTURE.md:".into());
+    told.push(format!("| Server | refgate@localhost | `{}` | summaries |", made.fingerprint));
+    told
+}
+
+/// Makes a directory for whoever owns the one above it, so that they can remove it again.
+fn make_directory(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir(directory)?;
+    let Some(above) = directory.parent() else { return Ok(()) };
+    let Mode { uid, gid, .. } = Mode::of(&std::fs::metadata(above)?);
+    Mode { uid, gid, ..Mode::of(&std::fs::metadata(directory)?) }.give(directory)
+}
+
+/// Writes a file in one step: whoever reads it meanwhile finds the old or the new one.
+///
+/// A file that is there keeps its owner, and its mode unless another is asked for. Scripts get the
+/// owner of whoever runs this: they are not for the account that people push to to change.
+fn write(file: &Path, bytes: &[u8], mode: Option<u32>) -> Result<()> {
+    let was = std::fs::metadata(file).ok().map(|metadata| Mode::of(&metadata));
+    let wanted = match (mode, was) {
+        (None, Some(was)) => Some(was),
+        _ => None,
+    };
     let step = || format!("writing {}", file.display());
-    let mode = std::fs::metadata(file).map_or(0o644, |metadata| metadata.permissions().mode());
-    let temporary = file.with_extension(format!("refgate-new-{}", std::process::id()));
-    let written = std::fs::write(&temporary, text)
-        .and_then(|()| {
-            std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(mode & 0o7777))
-        })
-        .and_then(|()| std::fs::rename(&temporary, file));
-    if written.is_err() {
+    put(file, step, |temporary| {
+        std::fs::write(temporary, bytes)?;
+        match wanted {
+            Some(wanted) => wanted.give(temporary)?,
+            None => {
+                let mode = std::fs::Permissions::from_mode(mode.unwrap_or(0o644));
+                std::fs::set_permissions(temporary, mode)?;
+            }
+        }
+        std::fs::File::open(temporary)?.sync_all()
+    })
+}
+
+/// Makes a file under another name and renames it.
+fn put(
+    file: &Path,
+    step: impl FnOnce() -> String,
+    make: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> Result<()> {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+    let temporary = file.with_file_name(format!(".{name}.refgate-new-{}", std::process::id()));
+    // One that an earlier run with this number has left behind is in nobody's way.
+    drop(std::fs::remove_file(&temporary));
+    let made = make(&temporary).and_then(|()| std::fs::rename(&temporary, file));
+    if made.is_err() {
         drop(std::fs::remove_file(&temporary));
     }
-    written.during(ErrorKind::Environment, step)
+    made.during(ErrorKind::Environment, step)
 }
 
 /// Returns what puts a file back to what it is now.
 fn before(file: &Path) -> Result<Undo> {
     if let Ok(target) = std::fs::read_link(file) {
-        return Ok(Undo::Link(file.into(), target));
+        return Ok(Undo::Restore(file.into(), Was::Link(target)));
     }
     if !file.is_file() {
         return Ok(Undo::Remove(file.into()));
     }
     let step = || format!("reading {}", file.display());
     let bytes = std::fs::read(file).during(ErrorKind::Environment, step)?;
-    let mode = std::fs::metadata(file).during(ErrorKind::Environment, step)?.permissions().mode();
-    Ok(Undo::Restore(file.into(), bytes, mode & 0o7777))
+    let metadata = std::fs::metadata(file).during(ErrorKind::Environment, step)?;
+    Ok(Undo::Restore(file.into(), Was::File(bytes, Mode::of(&metadata))))
 }
 
-fn put_back(undo: &Undo) -> Result<()> {
+fn put_back(undo: Undo) -> Result<()> {
     match undo {
-        Undo::Remove(file) => match std::fs::remove_file(file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Undo::Remove(file) => match std::fs::remove_file(&file) {
+            // What could not be made is not there, or is a directory that was there before.
+            Err(error)
+                if error.kind() != std::io::ErrorKind::NotFound
+                    && !file.is_dir()
+                    && file.symlink_metadata().is_ok() =>
+            {
                 Err(error).during(ErrorKind::Environment, || format!("removing {}", file.display()))
             }
             _ => Ok(()),
         },
-        Undo::Config(git, key, value) => unset(git, key, value),
-        Undo::Link(file, target) => link(target, file),
-        Undo::RemoveDirectory(directory) => std::fs::remove_dir(directory)
-            .during(ErrorKind::Environment, || format!("removing {}", directory.display())),
-        Undo::Restore(file, bytes, mode) => {
-            let text = String::from_utf8_lossy(bytes);
-            if text.as_bytes() == bytes.as_slice() && mode & 0o111 != 0 {
-                return shim::write(file, &text);
+        Undo::Unset(git, key, value) => unset(&git, &key, &value),
+        Undo::Add(git, key, value) => git.run(["config", "--add", &key, &value]).map(drop),
+        Undo::RemoveDirectory(directory) => match std::fs::remove_dir(&directory) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error)
+                .during(ErrorKind::Environment, || format!("removing {}", directory.display())),
+            _ => Ok(()),
+        },
+        Undo::Restore(file, Was::Link(target)) => link(&target, &file),
+        Undo::Restore(file, Was::File(bytes, mode)) => {
+            let is_there = std::fs::read(&file).is_ok_and(|now| now == bytes)
+                && file.symlink_metadata().is_ok_and(|now| now.is_file());
+            if is_there {
+                return Ok(());
             }
-            std::fs::write(file, bytes)
-                .during(ErrorKind::Environment, || format!("restoring {}", file.display()))
+            put(
+                &file,
+                || format!("restoring {}", file.display()),
+                |temporary| {
+                    std::fs::write(temporary, &bytes)?;
+                    mode.give(temporary)
+                },
+            )
         }
+        Undo::MakeDirectory(directory, mode) => std::fs::create_dir(&directory)
+            .and_then(|()| mode.give(&directory))
+            .during(ErrorKind::Environment, || format!("making {}", directory.display())),
     }
 }
 
-/// Copies a hook with its mode; a symbolic link is kept as a link, which must still lead somewhere.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+/// Keeps a hook as it is: the very file where it can have two names, else a copy with its mode and
+/// owner; a symbolic link is kept as a link, which must still lead somewhere.
+fn keep(from: &Path, to: &Path) -> Result<()> {
     let step = || format!("keeping {}", from.display());
-    let is_link =
-        from.symlink_metadata().during(ErrorKind::Environment, step)?.file_type().is_symlink();
-    if !is_link {
-        return std::fs::copy(from, to).map(drop).during(ErrorKind::Environment, step);
+    let metadata = from.symlink_metadata().during(ErrorKind::Environment, step)?;
+    if metadata.is_dir() {
+        return Err(Error::new(ErrorKind::Environment, "it is a directory").while_(step()));
+    }
+    if !metadata.file_type().is_symlink() {
+        return std::fs::hard_link(from, to)
+            .or_else(|_| {
+                std::fs::copy(from, to)?;
+                // Where we may not give it away, it is a copy of our own.
+                drop(Mode::of(&metadata).give(to));
+                Ok::<(), std::io::Error>(())
+            })
+            .during(ErrorKind::Environment, step);
     }
     from.canonicalize().map_err(|error| {
         Error::new(ErrorKind::Environment, error.to_string())
@@ -199,22 +370,29 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     let target = std::fs::read_link(from).during(ErrorKind::Environment, step)?;
     // A relative link begins where it lies, now one directory deeper.
     let target = if target.is_absolute() { target } else { Path::new("..").join(target) };
-    if to.symlink_metadata().is_ok() {
-        std::fs::remove_file(to).during(ErrorKind::Environment, step)?;
+    std::os::unix::fs::symlink(target, to)
+        .and_then(|()| own_link(to, &metadata))
+        .during(ErrorKind::Environment, step)
+}
+
+/// Gives a link the owner that another had.
+fn own_link(link: &Path, was: &std::fs::Metadata) -> std::io::Result<()> {
+    let is = link.symlink_metadata()?;
+    if (is.uid(), is.gid()) == (was.uid(), was.gid()) {
+        return Ok(());
     }
-    std::os::unix::fs::symlink(target, to).during(ErrorKind::Environment, step)
+    std::os::unix::fs::lchown(link, Some(was.uid()), Some(was.gid()))
 }
 
 /// Takes a kept hook back to its place; a relative link leads where it led before.
-///
-/// # Errors
-/// It cannot be moved.
-pub(super) fn bring_back(kept: &Path, file: &Path) -> Result<()> {
+fn bring_back(kept: &Path, file: &Path) -> Result<()> {
     let step = || format!("restoring {}", file.display());
     let target = std::fs::read_link(kept).ok();
     match target.as_deref().and_then(|target| target.strip_prefix("..").ok()) {
         Some(target) => {
+            let was = kept.symlink_metadata().during(ErrorKind::Environment, step)?;
             link(target, file)?;
+            own_link(file, &was).during(ErrorKind::Environment, step)?;
             std::fs::remove_file(kept).during(ErrorKind::Environment, step)
         }
         None => std::fs::rename(kept, file).during(ErrorKind::Environment, step),
@@ -223,17 +401,12 @@ pub(super) fn bring_back(kept: &Path, file: &Path) -> Result<()> {
 
 /// Makes a link in one step, in place of what is there.
 fn link(target: &Path, file: &Path) -> Result<()> {
-    let temporary = file.with_extension(format!("refgate-new-{}", std::process::id()));
-    std::os::unix::fs::symlink(target, &temporary)
-        .and_then(|()| std::fs::rename(&temporary, file))
-        .during(ErrorKind::Environment, || format!("linking {}", file.display()))
+    let step = || format!("linking {}", file.display());
+    put(file, step, |temporary| std::os::unix::fs::symlink(target, temporary))
 }
 
 /// Takes one value out of git's configuration of the repository.
-///
-/// # Errors
-/// git cannot write it.
-pub(super) fn unset(git: &Git, key: &str, value: &str) -> Result<()> {
+fn unset(git: &Git, key: &str, value: &str) -> Result<()> {
     let outcome = git.outcome(["config", "--fixed-value", "--unset-all", key, value])?;
     // Five: it is gone already.
     if outcome.status.success() || outcome.status.code() == Some(5) {

@@ -2,7 +2,7 @@
 
 mod freeze;
 mod new;
-mod sign;
+pub(super) mod sign;
 pub(super) mod tag;
 
 use std::path::Path;

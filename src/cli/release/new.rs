@@ -14,20 +14,19 @@ use crate::client::workspace::Workspace;
 use crate::collect::changes::Changes;
 use crate::collect::evidence::EvidenceReader;
 use crate::collect::notes_ref::NotesTips;
-use crate::collect::{Scene, Stop, chain, since, why};
+use crate::collect::{Scene, Stop, chain, exceptions, since, why};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
-use crate::evidence::approval::Decision;
-use crate::evidence::change::StatementState;
 use crate::evidence::checklist::{EXCEPTIONS, GATES};
 use crate::gate::checklist::Since;
-use crate::gate::{scan, testing};
+use crate::gate::{review, scan, testing};
 use crate::id::CommitId;
 use crate::policy::config::Checklist;
 use crate::policy::gates::Gate;
+use crate::principal::PrincipalId;
 use crate::repo::commit::Commit;
-use crate::repo::range::RangeError;
+use crate::repo::range::{Collect, RangeError};
 use crate::report::text::Foreign;
-use crate::verdict::Outcome;
+use crate::verdict::{Grounds, Outcome};
 
 /// The section that says what came in.
 const CHANGES: &str = "Changes";
@@ -103,17 +102,7 @@ impl Known {
     ) -> std::result::Result<Self, Stop> {
         let incoming = workspace.incoming()?;
         let deadline = workspace.deadline();
-        let scene = Scene {
-            incoming: &incoming,
-            trusted: &workspace.objects,
-            policy: &workspace.snapshot.policy,
-            keys: &workspace.snapshot.keys,
-            limits: &workspace.limits,
-            deadline: &deadline,
-            now: workspace.now,
-            anchor: Some(workspace.anchor),
-            pusher: None,
-        };
+        let scene = workspace.scene(&incoming, &deadline);
         let tips = workspace.notes_tips()?;
         let tags = workspace.judged()?.view.tags(b"refs/tags/")?;
         let policy = &workspace.snapshot.policy;
@@ -136,14 +125,18 @@ impl Known {
         let mut found = Vec::new();
         for gate in gates.iter() {
             let text = match gate {
-                Gate::Scan => outcome(&scan::evaluate(policy, &evidence, scene.now), commit),
+                Gate::Scan => {
+                    let known = exceptions::read(&scene, commit)?;
+                    let (name, now) = (&planned.name, scene.now);
+                    outcome(&scan::evaluate_with(policy, &evidence, &known, name, now), commit)
+                }
                 Gate::Tests => outcome(&testing::evaluate(policy, &evidence, scene.now), commit),
-                Gate::Review => format!(
-                    "{} of {}, {} landings",
-                    commit.short(),
-                    workspace.trust_ref,
-                    landings.len()
-                ),
+                Gate::Review => {
+                    let n = landings.len();
+                    let landings =
+                        if n == 1 { "1 landing".into() } else { format!("{n} landings") };
+                    format!("{} of {}, {landings}", commit.short(), workspace.trust_ref)
+                }
                 Gate::Checklist => continue,
             };
             found.push((gate, text));
@@ -152,13 +145,25 @@ impl Known {
             Some((name, id)) => format!("Since {name} ({}), up to {}:", id.short(), commit.short()),
             None => format!("From the beginning up to {}:", commit.short()),
         };
-        Ok(Self { since, landings, gates: found, exceptions: exceptions(&relied) })
+        Ok(Self { since, landings, gates: found, exceptions: self::relied(&relied) })
     }
 }
 
 fn outcome(outcome: &Outcome, commit: CommitId) -> String {
-    let evidence: Vec<String> =
-        outcome.rests_on.iter().map(|id| cell(&format!("{} of {}", id.kind, id.by))).collect();
+    // The same report lies on the commit and on its tree.
+    let evidence: BTreeSet<String> =
+        outcome.rests_on.iter().map(|id| format!("{} of {}", id.kind, id.by)).collect();
+    let mut evidence: Vec<String> = evidence.iter().map(|text| cell(text)).collect();
+    for excepted in &outcome.excepted {
+        let n = excepted.count;
+        let findings =
+            if n == 1 { "1 finding stands".into() } else { format!("{n} findings stand") };
+        let by = match &excepted.grounds {
+            Grounds::Exception { id, .. } => id.to_string(),
+            Grounds::Vex { file, status, .. } => format!("{file} ({status})"),
+        };
+        evidence.push(cell(&format!("{findings} by {by}")));
+    }
     let codes: BTreeSet<&str> = outcome.violations.iter().map(|found| found.code()).collect();
     match (codes.is_empty(), evidence.is_empty()) {
         (true, false) => format!("{} on {}", evidence.join(", "), commit.short()),
@@ -170,13 +175,13 @@ fn outcome(outcome: &Outcome, commit: CommitId) -> String {
     }
 }
 
-fn exceptions(since: &Since) -> Vec<String> {
+fn relied(since: &Since) -> Vec<String> {
     since
         .relied
         .iter()
         .map(|relied| {
-            let what = if relied.break_glass { ", break-glass" } else { "" };
-            format!("{}, until {}{what}", relied.id, relied.expires)
+            let allows = cell(&Foreign::from(&relied.allows).shown(200));
+            format!("{}: {allows}, until {}", relied.id, relied.expires)
         })
         .collect()
 }
@@ -194,22 +199,29 @@ fn landings(
     while let Some(next) = range.commits.get(&below).and_then(Commit::first_parent) {
         below = next;
     }
+    // Before the first release everything is brought, the beginning too, whose author had no part
+    // in what landed on it.
+    let above;
+    let range = if range.commits.contains_key(&below) {
+        let Scene { incoming, trusted, limits, deadline, .. } = *scene;
+        let collect = Collect { incoming, trusted, limits, deadline };
+        let found = collect.range(commit, Some(below), || Ok(Vec::new()));
+        above = found.map_err(|error| scene.range_stop(error))?;
+        &above
+    } else {
+        range
+    };
     let chain = chain::follow(scene, below, commit, range)?;
     let changes = Changes::read(scene, &workspace.trust_ref, &chain, range, tips)?;
     let facts = changes.facts()?;
     let structure = workspace.snapshot.policy.structure();
     let mut approvers: Vec<BTreeSet<String>> = vec![BTreeSet::new(); chain.landings.len()];
     for unit in &facts.units {
-        let said = unit.statements.iter().filter(|said| said.decision == Decision::Approval);
-        let names: BTreeSet<String> = said
-            .filter_map(|said| match &said.state {
-                StatementState::Verified(verified) => Some(&verified.by),
-                StatementState::Unsigned
-                | StatementState::Malformed(_)
-                | StatementState::Refused(_) => None,
-            })
-            .map(|by| structure.principal(by).map_or(by.as_str(), |found| found.name()).to_owned())
-            .collect();
+        let name = |by: &PrincipalId| {
+            structure.principal(by).map_or(by.as_str(), |found| found.name()).to_owned()
+        };
+        let names: BTreeSet<String> =
+            review::approvers(scene.policy, unit).iter().map(name).collect();
         for own in approvers.iter_mut().take(unit.landings.end).skip(unit.landings.start) {
             own.extend(names.iter().cloned());
         }
@@ -321,7 +333,7 @@ mod tests {
             since: "Since v1.1.0 (aaaa), up to bbbb:".into(),
             landings: vec![cell("4f2a Add <b> [x](y) | z; approved by Ada")],
             gates: vec![(Gate::Scan, "sast of ci on bbbb".into())],
-            exceptions: vec!["EX-2026-014, until 2026-12-23".into()],
+            exceptions: vec!["EX-2026-014: L1 in /a, until 2026-12-23".into()],
         }
     }
 
@@ -335,7 +347,7 @@ mod tests {
         );
         assert!(text.contains("\n| scan | sast of ci on bbbb |\n"), "{text}");
         assert!(
-            text.contains("\n- EX-2026-014, until 2026-12-23\n\n## Release checklist"),
+            text.contains("\n- EX-2026-014: L1 in /a, until 2026-12-23\n\n## Release checklist"),
             "{text}"
         );
         assert!(!text.contains("[landings]") && !text.contains("[evidence]"), "{text}");

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::tag::{self, Planned};
 use crate::cli::args::VerdictFormat;
 use crate::cli::args::release::{Check, Sign};
-use crate::cli::check::{exit, judge_with, show_error, show_verdict};
+use crate::cli::check::{exit, judge_with, options, show_error, show_verdict};
 use crate::cli::output::Output;
 use crate::cli::pushing;
 use crate::cli::{ACCEPTED, REFUSED};
@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{CommitId, ObjectId};
 use crate::judge::{Circumstances, TagsAre};
 use crate::repo::fault::ObjectKind;
+use crate::report::remote::Occasion;
 use crate::verdict::{self, Verdict};
 use crate::violation::{ChecklistViolation, Violation};
 
@@ -24,14 +25,15 @@ use crate::violation::{ChecklistViolation, Violation};
 /// It cannot be judged.
 pub(super) fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCode> {
     let judged = judge_release(dir, args, out);
-    let (planned, is_made, verdict) =
+    let (workspace, planned, is_made, verdict) =
         judged.inspect_err(|error| show_error(error, args.format, out))?;
-    show_verdict(&verdict, args.format, args.all, out);
+    let options = options(&workspace, Occasion::Prospect, args.all);
+    show_verdict(&verdict, args.format, options, out);
     if args.format == VerdictFormat::Text && verdict.is_accepted() {
         let left = if is_made { "push it" } else { "sign it" };
         out.line(&format!("nothing is open in {}; what is left is to {left}:", planned.short));
         out.line(&if is_made {
-            format!("    git push origin {}", planned.short)
+            format!("    git push {} {}", workspace.remote.name, planned.short)
         } else {
             format!("    refgate release sign --push {}", planned.short)
         });
@@ -39,7 +41,11 @@ pub(super) fn check(dir: &Path, args: &Check, out: &mut Output) -> Result<ExitCo
     Ok(exit(&verdict))
 }
 
-fn judge_release(dir: &Path, args: &Check, out: &mut Output) -> Result<(Planned, bool, Verdict)> {
+fn judge_release(
+    dir: &Path,
+    args: &Check,
+    out: &mut Output,
+) -> Result<(Workspace, Planned, bool, Verdict)> {
     out.progress("asking the server");
     let workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
     let planned = match &args.version {
@@ -49,11 +55,11 @@ fn judge_release(dir: &Path, args: &Check, out: &mut Output) -> Result<(Planned,
     out.progress("judging");
     if let Some(made) = tag::object(&workspace, &planned)? {
         let verdict = judge_with(&workspace, &planned.name, made, &Circumstances::default())?;
-        return Ok((planned, true, verdict));
+        return Ok((workspace, planned, true, verdict));
     }
     let commit = workspace.git.commit(&args.commit)?;
     let verdict = judge_planned(&workspace, &planned, commit)?;
-    Ok((planned, false, verdict))
+    Ok((workspace, planned, false, verdict))
 }
 
 /// Returns the release whose document is in the commit and whose tag is not made.
@@ -85,7 +91,14 @@ fn only_planned(workspace: &Workspace, commit: &str) -> Result<Planned> {
 }
 
 /// Judges a tag that is not made yet, but for its signature.
-fn judge_planned(workspace: &Workspace, planned: &Planned, commit: CommitId) -> Result<Verdict> {
+///
+/// # Errors
+/// It cannot be judged.
+pub(in crate::cli) fn judge_planned(
+    workspace: &Workspace,
+    planned: &Planned,
+    commit: CommitId,
+) -> Result<Verdict> {
     let unsigned = format!(
         "object {commit}\ntype commit\ntag {}\ntagger refgate <refgate@localhost> {} +0000\n\nPlanned\n",
         planned.short,
@@ -127,7 +140,8 @@ pub(super) fn sign(dir: &Path, args: &Sign, out: &mut Output) -> Result<ExitCode
     out.progress("judging");
     let verdict = judge_planned(&workspace, &planned, commit)?;
     if !verdict.is_accepted() {
-        show_verdict(&verdict, VerdictFormat::Text, false, out);
+        let options = options(&workspace, Occasion::Prospect, false);
+        show_verdict(&verdict, VerdictFormat::Text, options, out);
         out.note(&format!("no tag was made; when nothing is open: refgate release sign {short}"));
         return Ok(ExitCode::from(REFUSED));
     }
@@ -141,7 +155,8 @@ pub(super) fn sign(dir: &Path, args: &Sign, out: &mut Output) -> Result<ExitCode
     let verdict = judge_with(&workspace, &planned.name, made, &Circumstances::default())?;
     if !verdict.is_accepted() {
         git.run(["tag", "--delete", "--", short.as_str()])?;
-        show_verdict(&verdict, VerdictFormat::Text, false, out);
+        let options = options(&workspace, Occasion::Prospect, false);
+        show_verdict(&verdict, VerdictFormat::Text, options, out);
         out.note("the tag was taken away again");
         return Ok(ExitCode::from(REFUSED));
     }

@@ -298,11 +298,12 @@ fn id(value: &Value<'_>, stem: &str) -> Option<ExceptionId> {
 }
 
 fn gates(value: &Value<'_>) -> Option<Waives> {
-    let words = [("scan", Waives::Findings), ("*", Waives::EveryGate)];
+    let words = [("scan", Waives::Findings), ("freeze", Waives::Freeze), ("*", Waives::EveryGate)];
     match value.list(|gate| gate.word(&words))?.as_slice() {
         [one] => Some(*one),
         _ => {
-            value.wrong("\"*\" stands beside another gate", "keep one of them");
+            let help = "keep one, and request an exception of its own for each other";
+            value.wrong("an exception is for one gate", help);
             None
         }
     }
@@ -344,9 +345,9 @@ fn scope_of<'t>(table: &mut Table<'t>, waives: Option<Waives>) -> Option<Scope> 
                 table.wrong("the scope has neither paths nor packages", help);
             }
         }
-        Some(Waives::EveryGate) => {
+        Some(Waives::Freeze | Waives::EveryGate) => {
             for key in given.iter().filter(|key| **key != "refs") {
-                let help = "remove it: break-glass has no scope but refs";
+                let help = "remove it: only exceptions for findings have a scope beside refs";
                 table.wrong(format!("scope.{key} would narrow nothing"), help);
             }
         }

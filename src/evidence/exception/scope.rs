@@ -7,7 +7,7 @@ use crate::policy::refs::RefPattern;
 
 /// The scope of an exception, as its document names it.
 ///
-/// For findings `rules` and one of `paths` and `packages` are there; for
+/// For findings `rules` and one of `paths` and `packages` are there; for freezes and
 /// break-glass nothing but `refs`. The reader of documents holds this.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scope {

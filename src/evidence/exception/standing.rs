@@ -193,7 +193,7 @@ pub fn latest_end(policy: &Policy, waives: Waives, approved: Timestamp) -> (Date
 pub(super) fn longest(policy: &Policy, waives: Waives) -> &Setting<Period> {
     let rules = &policy.config().exceptions;
     match waives {
-        Waives::Findings => &rules.max_duration,
+        Waives::Findings | Waives::Freeze => &rules.max_duration,
         Waives::EveryGate => &rules.break_glass_max_duration,
     }
 }

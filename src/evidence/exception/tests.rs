@@ -58,6 +58,7 @@ fn a_document_is_read_as_it_is_written() {
         if narrows { text } else { format!("{text}{line}\n") }
     });
     assert_eq!(good(&glass).waives, Waives::EveryGate);
+    assert_eq!(good(&glass.replace("\"*\"", "\"freeze\"")).waives, Waives::Freeze);
 }
 
 #[test]
@@ -69,8 +70,10 @@ fn what_does_not_say_exactly_what_it_covers_is_refused() {
         ("[scope]", "[scope]\nrule = [\"x\"]", ":10: unknown key \"rule\" in [scope]"),
         ("[scope]", "[other]", ": [scope] is missing"),
         ("\"scan\"", "\"tests\"", ":3: gates: \"tests\" is not known"),
-        ("\"scan\"", "\"scan\", \"*\"", ":3: gates: \"*\" stands beside another gate"),
+        ("\"scan\"", "\"scan\", \"*\"", ":3: gates: an exception is for one gate"),
         ("[\"scan\"]", "[\"*\"]", ": scope.rules would narrow nothing"),
+        ("[\"scan\"]", "[\"freeze\"]", ": scope.packages would narrow nothing"),
+        ("[\"scan\"]", "[\"freeze\", \"*\"]", ":3: gates: an exception is for one gate"),
         ("= 2026-12-23", "= 2026-02-30", ":5: not TOML"),
         (
             "= 2026-12-23",

@@ -95,7 +95,7 @@ pub(super) fn read_statement(
     let statement: Statement<'_> = document.root()?;
     if !STATEMENTS.contains(&&*statement.kind) {
         let (found, known) = (excerpt::prose(&statement.kind), STATEMENTS[0]);
-        return Err(document.error(Fault::UnsupportedVersion { found, known }));
+        return Err(document.error_in(&statement.kind, Fault::UnsupportedVersion { found, known }));
     }
     let (mut subjects, mut commits) = (0, Vec::new());
     document.each(statement.subject, |Object(subject): Object<Subject<'_>>| {
@@ -113,14 +113,15 @@ pub(super) fn read_statement(
     })?;
     if subjects == 0 {
         let what = "it has no subject, so it speaks of nothing".to_owned();
-        return Err(document.error(Fault::Contradiction { what }));
+        return Err(document.error_in(statement.subject.get(), Fault::Contradiction { what }));
     }
     let Some(format) = format_of(&statement.predicate_type) else {
         let (found, known) = (
             excerpt::prose(&statement.predicate_type),
             "test-result v0.1, vulns v0.1 and v0.2, cosign vuln v1, CycloneDX, SPDX and SARIF",
         );
-        return Err(document.error(Fault::UnsupportedVersion { found, known }));
+        return Err(document
+            .error_in(&statement.predicate_type, Fault::UnsupportedVersion { found, known }));
     };
     let inner = Document::new(statement.predicate.get(), format).listing(document.listed());
     let mut report = read_document(inner, limits, overrides)?;
@@ -160,7 +161,9 @@ pub(super) fn read_bundle(
     let bundle: Bundle<'_> = document.root()?;
     if !BUNDLES.contains(&&*bundle.media_type) {
         let (found, known) = (excerpt::prose(&bundle.media_type), "bundles 0.1 to 0.3");
-        return Err(document.error(Fault::UnsupportedVersion { found, known }));
+        return Err(
+            document.error_in(&bundle.media_type, Fault::UnsupportedVersion { found, known })
+        );
     }
     let Some(envelope) = &bundle.dsse_envelope else {
         return Err(document.error(Fault::MissingField { field: "dsseEnvelope".into() }));
@@ -177,12 +180,14 @@ fn read_envelope<'a>(
     let expected = "application/vnd.in-toto+json";
     if &*envelope.payload_type != expected {
         let (field, found) = ("payloadType", excerpt::prose(&envelope.payload_type));
-        let expected = "application/vnd.in-toto+json";
-        return Err(document.error(Fault::WrongValue { field, found, expected }));
+        return Err(
+            document.error_in(&envelope.payload_type, Fault::WrongValue { field, found, expected })
+        );
     }
     document.count(envelope.signatures)?;
-    let bytes = decode_base64(&envelope.payload)
-        .ok_or_else(|| document.error(Fault::NotBase64 { field: "payload" }))?;
+    let bytes = decode_base64(&envelope.payload).ok_or_else(|| {
+        document.error_in(&envelope.payload, Fault::NotBase64 { field: "payload" })
+    })?;
     let of_envelope = |error: ReadError| error.of(document.format());
     let text = super::input::decode(&bytes, limits.report_bytes).map_err(of_envelope)?;
     super::json::check_nesting(&text, limits.nesting).map_err(of_envelope)?;

@@ -106,6 +106,8 @@ pub enum Fault {
     Unsupported {
         /// The format.
         format: &'static str,
+        /// What to do instead.
+        remedy: &'static str,
     },
     /// A version of the format that is not read.
     UnsupportedVersion {
@@ -177,50 +179,50 @@ impl ReadError {
         self
     }
 
-    /// Returns what whoever made the report can do; `None` where the message says it.
+    /// Returns what whoever made the report can do.
     #[must_use]
-    pub fn remedy(&self) -> Option<&'static str> {
+    pub fn remedy(&self) -> &'static str {
         match &self.fault {
-            Fault::Empty => {
-                Some("see whether the tool ran at all, and attach the file that it writes")
-            }
+            Fault::Empty => "see whether the tool ran at all, and attach the file that it writes",
             Fault::TooLarge { .. } => {
-                Some("scan less in one run, or have the administrator raise report-bytes")
+                "scan less in one run, or have the administrator raise report-bytes"
             }
-            Fault::Compressed { .. } => Some("attach the unpacked report"),
-            Fault::Encoding { .. } => Some(
-                "write the report as UTF-8; in Windows PowerShell use the tool's own output option instead of \">\"",
-            ),
-            Fault::NotJson { .. } | Fault::TrailingData => {
-                Some("attach exactly what the tool writes: one document, without its log")
+            Fault::Compressed { .. } => "attach the unpacked report",
+            Fault::Encoding { .. } => {
+                "write the report as UTF-8; in Windows PowerShell use the tool's own output option instead of \">\""
+            }
+            Fault::NotJson { .. } | Fault::NotXml { .. } | Fault::TrailingData => {
+                "attach exactly what the tool writes: one document, without its log"
             }
             Fault::TooDeep { .. } => {
-                Some("have the administrator raise nesting if the report is what the tool writes")
+                "have the administrator raise nesting if the report is what the tool writes"
             }
-            Fault::TooMany { .. } => Some("scan less in one run"),
-            Fault::UnknownFormat { .. } | Fault::Ambiguous { .. } | Fault::Unsupported { .. } => {
-                Some(
-                    "have the tool write SARIF, CycloneDX, SPDX or JUnit XML; docs/evidence.md lists all formats",
-                )
+            Fault::TooMany { .. } => "scan less in one run",
+            Fault::UnknownFormat { .. } | Fault::Ambiguous { .. } => {
+                "have the tool write SARIF, CycloneDX, SPDX or JUnit XML; docs/evidence.md lists all formats"
             }
-            Fault::UnsupportedVersion { .. } => Some("have the tool write one of these versions"),
-            Fault::NoRun | Fault::ResultsAbsent { .. } => Some(
-                "see whether the tool ran; one that found nothing writes an empty list of results",
-            ),
-            Fault::ExternalProperties => Some("have the tool write one file that holds everything"),
-            Fault::Doctype => Some("remove the <!DOCTYPE ...> declaration"),
+            Fault::Unsupported { remedy, .. } => remedy,
+            Fault::UnsupportedVersion { .. } => "have the tool write one of these",
+            Fault::NoRun | Fault::ResultsAbsent { .. } => {
+                "see whether the tool ran; one that found nothing writes an empty list of results"
+            }
+            Fault::ExternalProperties => "have the tool write one file that holds everything",
+            Fault::Doctype => "remove the <!DOCTYPE ...> declaration",
             Fault::ControlCharacter { .. } => {
-                Some("have the test runner strip control characters from what the tests print")
+                "have the test runner strip control characters from what the tests print"
             }
             Fault::DuplicateKey { .. }
             | Fault::WrongType { .. }
             | Fault::MissingField { .. }
             | Fault::WrongValue { .. }
-            | Fault::Contradiction { .. }
             | Fault::NotBase64 { .. }
-            | Fault::NotXml { .. }
             | Fault::UnexpectedElement { .. }
-            | Fault::Namespace { .. } => None,
+            | Fault::Namespace { .. } => {
+                "attach what the tool wrote, unchanged; if it wrote that, let it write another format of docs/evidence.md"
+            }
+            Fault::Contradiction { .. } => {
+                "run the tool again, and attach what it writes, unchanged"
+            }
         }
     }
 }
@@ -268,7 +270,9 @@ impl fmt::Display for Fault {
             Self::Ambiguous { formats } => {
                 write!(f, "the report claims to be several formats: {}", formats.join(", "))
             }
-            Self::Unsupported { format } => write!(f, "{format} is no report that can be judged"),
+            Self::Unsupported { format, remedy: _ } => {
+                write!(f, "{format} is no report that can be judged")
+            }
             Self::UnsupportedVersion { found, known } => {
                 write!(f, "version {} is not supported, expected {known}", quoted(found))
             }
@@ -328,13 +332,11 @@ mod tests {
             error.to_string(),
             "SARIF: \"results\" stands twice in one object at line 3, column 5"
         );
-        assert_eq!(error.remedy(), None);
+        assert!(error.remedy().starts_with("attach what the tool wrote"));
         assert_eq!(ReadError::new(Fault::Empty).to_string(), "the report is empty");
         let absent = ReadError::new(Fault::ResultsAbsent { run: 1 });
         assert_eq!(absent.to_string(), "runs[1] has no list of results, so nothing was scanned");
-        assert!(
-            absent.remedy().is_some_and(|remedy| remedy.starts_with("see whether the tool ran"))
-        );
+        assert!(absent.remedy().starts_with("see whether the tool ran"));
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
     let root: Root<'_> = document.root()?;
     if !root.version.starts_with("14.") && !root.version.starts_with("15.") {
         let (found, known) = (excerpt::prose(&root.version), "14 and 15");
-        return Err(document.error(Fault::UnsupportedVersion { found, known }));
+        return Err(document.error_in(&root.version, Fault::UnsupportedVersion { found, known }));
     }
     let about = &root.scan;
     let scanner = &about.scanner;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::error::ReadError;
 use super::json::{Document, Text};
-use super::lines::{self, Line, Run};
+use super::lines::{self, Run};
 use crate::evidence::report::Report;
 use crate::limits::Limits;
 
@@ -41,16 +41,7 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
     let mut run = Run::new(document, limits);
     let mut tests: BTreeMap<(Text<'_>, Text<'_>), Fate> = BTreeMap::new();
     let mut packages: BTreeMap<Text<'_>, Fate> = BTreeMap::new();
-    let (mut foreign, mut first) = (0, "");
-    lines::each(document, |line: Line<'_, Event<'_>>| {
-        let event = match line {
-            Line::Event(event) => event,
-            Line::Text(text) => {
-                foreign += 1;
-                first = if foreign == 1 { text } else { first };
-                return Ok(());
-            }
-        };
+    lines::each(&mut run, |run, event: Event<'_>| {
         run.report.note_time(event.time.as_deref());
         let fate = match &*event.action {
             "run" | "start" => Fate::Running,
@@ -92,7 +83,6 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
             run.hide(1, &format!("{} (no test shows why)", &**package));
         }
     }
-    run.hide(foreign, first);
     Ok(run.finish())
 }
 

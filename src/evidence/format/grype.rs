@@ -72,7 +72,9 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
     if &*descriptor.name != "grype" {
         let (field, expected) = ("descriptor.name", "\"grype\"");
         let found = excerpt::prose(&descriptor.name);
-        return Err(document.error(Fault::WrongValue { field, found, expected }));
+        return Err(
+            document.error_in(&descriptor.name, Fault::WrongValue { field, found, expected })
+        );
     }
     let version = descriptor.version.as_deref();
     let mut scan = Scan::new(document, limits, "grype", version);

@@ -159,6 +159,17 @@ impl<'a> Document<'a> {
         ReadError::new(fault).of(self.format)
     }
 
+    /// Returns an error about `part`, a piece of this text; about the whole where `part` is a
+    /// copy, as that of a string with escapes is.
+    pub(super) fn error_in(self, part: &str, fault: Fault) -> ReadError {
+        let error = self.error(fault);
+        let start = part.as_ptr().addr().wrapping_sub(self.whole.as_ptr().addr());
+        match start < self.whole.len() {
+            true => error.at(Place::of(self.whole, start)),
+            false => error,
+        }
+    }
+
     /// Reads `part`, a piece of this text, to its end.
     pub(super) fn read<T>(
         self,

@@ -294,25 +294,10 @@ fn push_name(names: &mut Vec<String>, name: String) {
 mod tests {
     use super::*;
     use crate::evidence::format::read as read_report;
+    use crate::evidence::format::testing::{NONE, fault, report, tests};
     use crate::evidence::kind::Kind;
     use crate::evidence::report::{Requirements, Unsuitable};
     use crate::evidence::severity::SeverityOverrides;
-
-    fn read_text(text: &str) -> Result<Report, ReadError> {
-        read_report(text.as_bytes(), &Limits::default(), &SeverityOverrides::default())
-    }
-
-    fn report(text: &str) -> Report {
-        read_text(text).unwrap_or_else(|error| panic!("{error} in {text}"))
-    }
-
-    fn fault(text: &str) -> Fault {
-        read_text(text).expect_err(text).fault
-    }
-
-    fn tests(text: &str) -> TestCounts {
-        report(text).tests.expect("tests")
-    }
 
     /// Counts one test case with the given attributes and content.
     fn one(attributes: &str, content: &str) -> TestCounts {
@@ -320,17 +305,6 @@ mod tests {
             "<testsuite name='s'><testcase name='a' {attributes}>{content}</testcase></testsuite>"
         ))
     }
-
-    const NONE: TestCounts = TestCounts {
-        passed: 0,
-        failed: 0,
-        errored: 0,
-        skipped: 0,
-        flaky: 0,
-        warned: 0,
-        todo: 0,
-        hidden: 0,
-    };
 
     #[test]
     fn the_worst_word_about_a_test_counts() {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::error::ReadError;
 use super::json::{Document, Text};
-use super::lines::{self, Line, Run};
+use super::lines::{self, Run};
 use crate::evidence::report::Report;
 use crate::limits::Limits;
 
@@ -27,17 +27,8 @@ struct Event<'a> {
 pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, ReadError> {
     let mut run = Run::new(document, limits);
     let mut running: BTreeSet<Text<'_>> = BTreeSet::new();
-    let (mut foreign, mut first) = (0, "");
     let (mut suites, mut failed_suites) = (0_u64, 0_u64);
-    lines::each(document, |line: Line<'_, Event<'_>>| {
-        let event = match line {
-            Line::Event(event) => event,
-            Line::Text(text) => {
-                foreign += 1;
-                first = if foreign == 1 { text } else { first };
-                return Ok(());
-            }
-        };
+    lines::each(&mut run, |run, event: Event<'_>| {
         let what = event.event.as_deref().unwrap_or_default();
         match (&*event.kind, what) {
             ("suite", "started") => suites += 1,
@@ -74,7 +65,6 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
         run.hide(failed_suites, "a suite that failed (no test shows why)");
     }
     run.hide(suites, "a suite that did not end");
-    run.hide(foreign, first);
     Ok(run.finish())
 }
 

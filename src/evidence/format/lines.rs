@@ -96,29 +96,28 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A line of a text.
-pub(super) enum Line<'a, T> {
-    /// An event.
-    Event(T),
-    /// Something else, which a build or a test has written in between.
-    Text(&'a str),
-}
-
-/// Hands the lines of a text to `line`, one after the other.
+/// Hands the events of a run to `event`, one after the other.
+///
+/// A line that is no event, which a build or a test has written in between, is a failure that no
+/// test shows.
 ///
 /// # Errors
 /// A line that begins like an event is none.
 pub(super) fn each<'a, T: Deserialize<'a>>(
-    document: Document<'a>,
-    mut line: impl FnMut(Line<'a, T>) -> Result<(), ReadError>,
+    run: &mut Run<'a>,
+    mut event: impl FnMut(&mut Run<'a>, T) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
+    let document = run.document;
+    let (mut foreign, mut first) = (0, "");
     for text in document.text().lines() {
         let text = text.trim();
-        match text.chars().next() {
-            None => {}
-            Some('{') => line(Line::Event(document.part(text)?))?,
-            Some(_) => line(Line::Text(text))?,
+        if text.starts_with('{') {
+            event(run, document.part(text)?)?;
+        } else if !text.is_empty() {
+            foreign += 1;
+            first = if foreign == 1 { text } else { first };
         }
     }
+    run.hide(foreign, first);
     Ok(())
 }

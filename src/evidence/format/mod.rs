@@ -24,7 +24,6 @@ mod gitleaks;
 mod go_test;
 mod googletest;
 mod grype;
-mod hadolint;
 mod input;
 mod jest;
 mod json;
@@ -32,6 +31,7 @@ mod junit;
 mod known;
 mod libtest;
 mod lines;
+mod lint;
 mod mocha;
 mod npm_audit;
 mod osv_scanner;
@@ -41,7 +41,6 @@ mod recognise;
 mod sarif;
 mod scan;
 mod semgrep;
-mod shellcheck;
 mod spdx;
 mod syft;
 mod tally;
@@ -122,8 +121,8 @@ fn read_document(
         Format::CheckovJson => checkov::read(document, limits),
         Format::GitlabReport => gitlab::read(document, limits),
         Format::EslintJson => eslint::read(document, limits, overrides),
-        Format::HadolintJson => hadolint::read(document, limits, overrides),
-        Format::ShellcheckJson => shellcheck::read(document, limits, overrides),
+        Format::HadolintJson => lint::hadolint(document, limits, overrides),
+        Format::ShellcheckJson => lint::shellcheck(document, limits, overrides),
         Format::CppcheckXml => cppcheck::read(document, limits, overrides),
         Format::CycloneDxJson => cyclonedx::read(document, limits),
         Format::CycloneDxXml => cyclonedx::xml::read(document, limits),

@@ -17,7 +17,7 @@ use crate::limits::Limits;
 #[derive(Clone, Copy)]
 enum Name {
     Read(Format),
-    Known(&'static str),
+    Known(&'static str, &'static str),
 }
 
 use Name::{Known, Read};
@@ -66,12 +66,36 @@ const JSON: &[(Name, &[&str])] = &[
     (Read(Format::InTotoStatement), &["_type", "predicateType"]),
     (Read(Format::Dsse), &["payload", "payloadType"]),
     (Read(Format::SigstoreBundle), &["mediaType=application/vnd.dev.sigstore.bundle"]),
-    (Known("Trivy JSON before SchemaVersion 2"), &["[].Target", "[].Vulnerabilities"]),
-    (Known("npm audit JSON before npm 7"), &["advisories", "actions"]),
-    (Known("the error that ended npm audit"), &["error", "method", "uri"]),
-    (Known("an OpenVEX document"), &["@context=https://openvex.dev/"]),
-    (Known("an OpenVEX document"), &["@context[]=https://openvex.dev/"]),
-    (Known("a CSAF document"), &["document.csaf_version"]),
+    (
+        Known(
+            "Trivy JSON before SchemaVersion 2",
+            "update Trivy: reports of SchemaVersion 2 are read",
+        ),
+        &["[].Target", "[].Vulnerabilities"],
+    ),
+    (
+        Known("npm audit JSON before npm 7", "update npm: what it writes since version 7 is read"),
+        &["advisories", "actions"],
+    ),
+    (
+        Known("the error that ended npm audit", "see why npm audit failed, and run it again"),
+        &["error", "method", "uri"],
+    ),
+    (
+        Known("an OpenVEX document", "sign it instead: refgate exception vex FILE"),
+        &["@context=https://openvex.dev/"],
+    ),
+    (
+        Known("an OpenVEX document", "sign it instead: refgate exception vex FILE"),
+        &["@context[]=https://openvex.dev/"],
+    ),
+    (
+        Known(
+            "a CSAF document",
+            "turn it into OpenVEX or CycloneDX and sign that: refgate exception vex FILE",
+        ),
+        &["document.csaf_version"],
+    ),
 ];
 
 /// Characters that mean something in a mark, so that a key with one of them is none.
@@ -113,7 +137,8 @@ fn json(text: &str) -> Result<Format, ReadError> {
             [Read(format)] if LINES.contains(format) => Ok(*format),
             [Read(Format::Dsse)] => {
                 let format = "a list of DSSE envelopes";
-                Err(ReadError::new(Fault::Unsupported { format }))
+                let remedy = "write each envelope to a file of its own";
+                Err(ReadError::new(Fault::Unsupported { format, remedy }))
             }
             _ => Err(json::error(text, Fault::TrailingData, &error)),
         };
@@ -121,7 +146,7 @@ fn json(text: &str) -> Result<Format, ReadError> {
     match names.as_slice() {
         [] => Err(ReadError::new(Fault::UnknownFormat { seen: sketch.describe() })),
         [Read(format)] => Ok(*format),
-        [Known(format)] => Err(ReadError::new(Fault::Unsupported { format })),
+        [Known(format, remedy)] => Err(ReadError::new(Fault::Unsupported { format, remedy })),
         several => {
             let formats = several.iter().map(|name| name.as_str()).collect();
             Err(ReadError::new(Fault::Ambiguous { formats }))
@@ -133,7 +158,7 @@ impl Name {
     fn as_str(self) -> &'static str {
         match self {
             Read(format) => format.as_str(),
-            Known(name) => name,
+            Known(name, _) => name,
         }
     }
 }
@@ -410,7 +435,11 @@ mod tests {
             (r#"{"error": {}, "method": "POST", "uri": "x"}"#, "the error that ended npm audit"),
             ("{\"payload\": \"\", \"payloadType\": \"\"}\n{}", "a list of DSSE envelopes"),
         ] {
-            assert_eq!(fault(text), Fault::Unsupported { format }, "{text}");
+            let found = fault(text);
+            assert!(
+                matches!(found, Fault::Unsupported { format: found, .. } if found == format),
+                "{text}"
+            );
         }
     }
 

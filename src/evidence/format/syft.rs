@@ -44,7 +44,9 @@ pub(super) fn read(document: Document<'_>) -> Result<Report, ReadError> {
     if &*root.descriptor.name != "syft" {
         let (field, expected) = ("descriptor.name", "\"syft\"");
         let found = excerpt::prose(&root.descriptor.name);
-        return Err(document.error(Fault::WrongValue { field, found, expected }));
+        return Err(
+            document.error_in(&root.descriptor.name, Fault::WrongValue { field, found, expected })
+        );
     }
     let mut report = Report::new(document.format(), excerpt::prose(&root.schema.version));
     let version = root.descriptor.version.as_deref().map(excerpt::name);

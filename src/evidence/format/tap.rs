@@ -131,23 +131,8 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evidence::format::testing::{fault, report};
+    use crate::evidence::format::testing::{NONE, fault, tests};
     use crate::evidence::report::TestCounts;
-
-    fn tests(text: &str) -> TestCounts {
-        report(text).tests.expect("tests")
-    }
-
-    const NONE: TestCounts = TestCounts {
-        passed: 0,
-        failed: 0,
-        errored: 0,
-        skipped: 0,
-        flaky: 0,
-        warned: 0,
-        todo: 0,
-        hidden: 0,
-    };
 
     #[test]
     fn points_at_the_margin_are_counted_by_their_directives() {

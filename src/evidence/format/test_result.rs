@@ -59,11 +59,11 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
     match &*root.result {
         "PASSED" | "WARNED" if tests.failed > 0 => {
             let what = format!("the result is {} and {} tests failed", &*root.result, tests.failed);
-            return Err(document.error(Fault::Contradiction { what }));
+            return Err(document.error_in(&root.result, Fault::Contradiction { what }));
         }
         "PASSED" if tests.warned > 0 => {
             let what = format!("the result is PASSED and {} tests warned", tests.warned);
-            return Err(document.error(Fault::Contradiction { what }));
+            return Err(document.error_in(&root.result, Fault::Contradiction { what }));
         }
         "PASSED" | "WARNED" => {}
         "FAILED" if tests.failed == 0 => {
@@ -74,7 +74,9 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
         other => {
             let (field, found) = ("result", excerpt::prose(other));
             let expected = "PASSED, WARNED or FAILED";
-            return Err(document.error(Fault::WrongValue { field, found, expected }));
+            return Err(
+                document.error_in(&root.result, Fault::WrongValue { field, found, expected })
+            );
         }
     }
     report.tests = Some(tests);

@@ -162,6 +162,7 @@ fn t109_exceptions_that_were_relied_upon_are_listed() {
     let relied = |id: &str, break_glass| Relied {
         id: crate::evidence::exception::ExceptionId::parse(id).expect("an id"),
         expires: "2026-12-23".into(),
+        allows: "L1 in /net/up.rs".into(),
         break_glass,
     };
     let document = COMPLETE.replace("## Release", "## Exceptions\n\n- EX-1\n\n## Release");

@@ -81,8 +81,7 @@ pub(super) fn describe(violation: &ChecklistViolation, context: &Context<'_>, bl
 }
 
 fn relied_text(relied: &Relied) -> String {
-    let what = if relied.break_glass { ", break-glass" } else { "" };
-    format!("{}  until {}{what}", relied.id, prose(&relied.expires, 12))
+    format!("{}  until {}, {}", relied.id, prose(&relied.expires, 12), prose(&relied.allows, 160))
 }
 
 fn previous(since: Option<&String>) -> String {
@@ -92,12 +91,14 @@ fn previous(since: Option<&String>) -> String {
 
 /// Says how a release is made once its document is right.
 fn land_first(context: &Context<'_>, first: &str) -> Vec<Hint> {
-    let mut hints =
-        vec![say(format!("{first} then tag the commit that has it:")), run("git fetch origin")];
+    let mut hints = vec![
+        say(format!("{first} then tag the commit that has it:")),
+        run(format!("git fetch {}", context.remote())),
+    ];
     let short = context.short_ref();
-    hints.push(run(format!("git tag -f -s {short} origin/{}", context.trust_branch())));
+    hints.push(run(format!("git tag -f -s {short} {}", context.trust_tracking())));
     hints.push(say("see what is still open, without pushing:"));
-    hints.push(run(format!("refgate check {short}")));
+    hints.push(run(format!("refgate release check {short}")));
     hints
 }
 

@@ -57,7 +57,10 @@ fn missing(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Blo
     let kinds = listed(&all_kinds(gap));
     block.title = match gap.of {
         1 => format!("the commit lacks {what} ({kinds})"),
-        of => format!("{} of {of} commits lack {what} ({kinds})", gap.count),
+        of => {
+            let verb = if gap.count == 1 { "lacks" } else { "lack" };
+            format!("{} of {of} commits {verb} {what} ({kinds})", gap.count)
+        }
     };
     commits(gap, context, block);
     block
@@ -67,10 +70,11 @@ fn missing(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Blo
 }
 
 fn unfit(gap: &EvidenceGap, what: &str, context: &Context<'_>, block: &mut Block) {
+    let verb = if gap.count == 1 { "has" } else { "have" };
     let of = if gap.of == 1 {
         "the commit has".into()
     } else {
-        format!("{} of {} commits have", gap.count, gap.of)
+        format!("{} of {} commits {verb}", gap.count, gap.of)
     };
     block.title = format!("{of} {what}");
     commits(gap, context, block);

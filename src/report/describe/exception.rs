@@ -4,7 +4,7 @@ use super::{Context, count, names, plain, run, say};
 use crate::evidence::exception::{Approver, Seen, SeenState};
 use crate::report::block::{Block, table};
 use crate::report::text::{Foreign, prose, shell};
-use crate::violation::{ExceptionViolation, Lapsed, Person, Problem};
+use crate::violation::{Becomes, ExceptionViolation, Lapsed, Person, Problem, TakenBack};
 
 pub(super) fn describe(violation: &ExceptionViolation, context: &Context<'_>, block: &mut Block) {
     match violation {
@@ -15,9 +15,11 @@ pub(super) fn describe(violation: &ExceptionViolation, context: &Context<'_>, bl
             block.labels.push(("revoked", format!("on {}", day(on))));
             block.labels.extend(because.as_ref().map(|why| ("because", why.quoted(160))));
             ask(exception, block);
+            let mend =
+                if exception.gate == "scan" { "mend the finding, or request" } else { "request" };
             block.hints = vec![
-                say("mend the finding, or request a new exception under a new id:"),
-                run("refgate exception new"),
+                say(format!("{mend} a new exception under a new id:")),
+                run(request(exception, context)),
             ];
         }
         ExceptionViolation::Unapproved { exception, seen, could } => {
@@ -60,7 +62,11 @@ pub(super) fn describe(violation: &ExceptionViolation, context: &Context<'_>, bl
             block.labels.push(("approved by", approved_by(approvers)));
             ask(exception, block);
             block.hints = vec![
-                say("mend the finding, or ask Security Engineering for a renewal:"),
+                say(if exception.gate == "scan" {
+                    "mend the finding, or ask Security Engineering for a renewal:"
+                } else {
+                    "ask Security Engineering for a renewal:"
+                }),
                 run(format!("refgate exception renew {}", exception.id)),
             ];
         }
@@ -73,10 +79,15 @@ pub(super) fn describe(violation: &ExceptionViolation, context: &Context<'_>, bl
             ));
             block.hints = vec![say("see which there are:"), run("refgate exception list")];
         }
+        ExceptionViolation::RevocationRemoved { exceptions } => {
+            taken_back(exceptions, context, block)
+        }
         ExceptionViolation::NotBreakGlass { exception, refs } => {
             block.title = format!("exception {} does not break the glass here", exception.id);
             block.seen = match refs {
-                None => vec!["it is for findings of scanners (gates = [\"scan\"])".into()],
+                None => {
+                    vec!["it is for one gate alone, not for every one (gates = [\"*\"])".into()]
+                }
                 Some(refs) => {
                     let token = |name: &String| Foreign::from(name).token(60);
                     let refs = refs.iter().take(context.shown);
@@ -91,6 +102,61 @@ pub(super) fn describe(violation: &ExceptionViolation, context: &Context<'_>, bl
                 )),
             ];
         }
+    }
+}
+
+fn taken_back(exceptions: &[TakenBack], context: &Context<'_>, block: &mut Block) {
+    block.title = format!(
+        "this takes back {}",
+        count(
+            exceptions.len() as u64,
+            "revocation before its time",
+            "revocations before their time"
+        )
+    );
+    for taken in exceptions.iter().take(context.shown) {
+        let becomes = match taken.becomes {
+            Becomes::Removed => "is removed",
+            Becomes::Unreadable => "cannot be read any more",
+            Becomes::NotRevoked => "no longer says that it is revoked",
+            Becomes::EndsEarlier => "would name an earlier end",
+        };
+        block.seen.push(format!("{} {becomes}", taken.id.path()));
+        let revoked = taken.revoked.as_ref().map_or_else(
+            || "revoked by this push".to_owned(),
+            |on| format!("revoked on {}", day(on)),
+        );
+        block.seen.push(format!("  {revoked}, to stay until {}", day(&taken.expires)));
+    }
+    block.seen.extend(super::more(exceptions.len(), context.shown));
+    let note = "a signed copy of the document, in any commit, would count again";
+    block.labels.push(("because", note.into()));
+    let kept = exceptions.iter().filter(|taken| taken.revoked.is_some()).take(context.shown);
+    let paths: Vec<String> = kept.map(|taken| taken.id.path()).collect();
+    if paths.is_empty() {
+        let id = exceptions.first().map_or_else(String::new, |taken| taken.id.to_string());
+        block.hints = vec![
+            say("let it end on the day that the server has; the command leaves it as it is:"),
+            run(format!("refgate exception revoke {id} -m REASON")),
+        ];
+        return;
+    }
+    block.hints = vec![
+        say("leave the documents as the server has them:"),
+        run(format!("git checkout {} -- {}", context.trust_tracking(), paths.join(" "))),
+        say("commit that, and push again"),
+    ];
+}
+
+/// Returns the command that requests another exception of the same kind.
+fn request(exception: &Lapsed, context: &Context<'_>) -> String {
+    let of_ref = |flag| {
+        format!("refgate exception new --{flag} --ref {}", shell(&context.ref_name.to_string()))
+    };
+    match exception.gate {
+        "freeze" => of_ref("freeze"),
+        "*" => of_ref("break-glass"),
+        _ => "refgate exception new --from-check".into(),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::evidence::change::CommitLabel;
 use crate::provenance::Source;
 use crate::refname::RefName;
 use crate::verdict::Rule;
-use crate::violation::{Person, Violation};
+use crate::violation::{ExceptionViolation, Person, Violation};
 
 /// What stands around a violation.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub struct Context<'a> {
     pub rule: &'a Rule,
     /// How many items of a kind to show before the rest is counted.
     pub shown: usize,
+    /// What the reader's git calls the server.
+    pub remote: &'a str,
 }
 
 /// How many items of a kind a message shows before it counts the rest.
@@ -89,6 +91,9 @@ pub fn clause<'a>(violation: &Violation, rule: &'a Rule) -> &'a str {
         | Violation::Tests(_)
         | Violation::Review(_)
         | Violation::Checklist(_) => "ref guard, always on",
+        Violation::Exception(ExceptionViolation::RevocationRemoved { .. }) => {
+            "revocations, which stay until they have done their work"
+        }
         Violation::Exception(_) => "break-glass, which the push asks for",
     }
 }
@@ -116,8 +121,22 @@ impl Context<'_> {
 
     /// Returns the branch that the policy was read from, as commands take it.
     fn trust_branch(&self) -> String {
+        shell(self.bare_trust_branch())
+    }
+
+    fn bare_trust_branch(&self) -> &str {
         let name = self.trusted.map_or("main", |source| source.ref_name.as_str());
-        shell(name.strip_prefix("refs/heads/").unwrap_or(name))
+        name.strip_prefix("refs/heads/").unwrap_or(name)
+    }
+
+    /// Returns what the reader has of that branch, as commands take it.
+    fn trust_tracking(&self) -> String {
+        shell(&format!("{}/{}", self.remote, self.bare_trust_branch()))
+    }
+
+    /// Returns the name of the server, as commands take it.
+    fn remote(&self) -> String {
+        shell(self.remote)
     }
 
     fn trusted_text(&self) -> Option<String> {
@@ -155,9 +174,9 @@ impl Context<'_> {
         let branch = self.bare_ref();
         vec![
             say("bring in what is on the server, then push again:"),
-            run("git fetch origin"),
-            run(format!("git rebase {}", shell(&format!("origin/{branch}")))),
-            run(format!("git push origin {}", shell(&format!("HEAD:{branch}")))),
+            run(format!("git fetch {}", self.remote())),
+            run(format!("git rebase {}", shell(&format!("{}/{branch}", self.remote)))),
+            run(format!("git push {} {}", self.remote(), shell(&format!("HEAD:{branch}")))),
         ]
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Context, raise_limit, run, say, shown_ref, why};
 use crate::repo::fault::{Fault, ObjectKind, Problem};
-use crate::report::block::{Block, Hint};
+use crate::report::block::{Block, Hint, table};
 use crate::report::text::{prose, shell};
 use crate::violation::RefViolation;
 
@@ -10,6 +10,7 @@ use crate::violation::RefViolation;
 pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &mut Block) {
     let short = context.short_ref();
     let full = shell(&context.ref_name.to_string());
+    let remote = context.remote();
     match violation {
         RefViolation::Frozen { reason, from, until, zone } => {
             block.title = format!("frozen: {}", prose(reason, 60));
@@ -20,8 +21,8 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.hints = vec![
                 say("push again when the window is over; all windows are shown by"),
                 run("refgate release freeze"),
-                say("what cannot wait needs a break-glass exception of Security Engineering:"),
-                run(format!("refgate exception new --break-glass --ref {short} --expires 2d")),
+                say("what cannot wait needs an exception that Security Engineering approves:"),
+                run(format!("refgate exception new --freeze --ref {full} --expires 2d")),
             ];
         }
         RefViolation::Deleted => {
@@ -73,7 +74,8 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.hints = vec![
                 say("push to the ref itself:"),
                 run(format!(
-                    "git push origin {}",
+                    "git push {} {}",
+                    context.remote(),
                     shell(&format!("{}:{target}", context.new.unwrap_or_default()))
                 )),
             ];
@@ -104,13 +106,32 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.hints =
                 vec![say("keep refs/replace/ in your own clone, and leave it out of the push")];
         }
-        RefViolation::Unrelated => {
+        RefViolation::Unrelated { fewer } if fewer.is_empty() => {
             block.title = "the new branch begins on no protected branch".into();
             block.seen =
                 vec!["by first parents it comes to nothing that has passed the gates".into()];
+            let start = format!("{}/{}", context.remote, context.bare_trust_branch());
+            let start = shell(&format!("{start}:{}", context.ref_name));
             block.hints = vec![
                 say("start it where a protected branch is, and land the rest on it:"),
-                run(format!("git push origin origin/{}:{full}", context.trust_branch())),
+                run(format!("git push {remote} {start}")),
+            ];
+        }
+        RefViolation::Unrelated { fewer } => {
+            block.title = "the new branch begins where not all of its gates were asked".into();
+            let lines = fewer.iter().take(context.shown).map(|branch| {
+                vec![
+                    shown_ref(&branch.name),
+                    format!("asks nothing of {}", branch.lacks.join(", ")),
+                ]
+            });
+            block.seen = table(&lines.collect::<Vec<_>>());
+            block.seen.extend(super::more(fewer.len(), context.shown));
+            block.hints = vec![
+                say("begin it on a branch with all of its gates"),
+                say("or let one of these ask for them too ([[protect]] in meta/refgate.toml)"),
+                say("or an administrator, who answers for the history, makes it on the server:"),
+                run(format!("git update-ref {full} {}", context.new_or_head())),
             ];
         }
         RefViolation::ObjectFaulty { fault } => faulty(fault, context, block),
@@ -118,7 +139,7 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.title = format!("more than {limit} new commits in one update");
             block.hints = vec![
                 say("push the history in steps, each a part of it, such as"),
-                run(format!("git push origin HEAD~{limit}:{full}")),
+                run(format!("git push {remote} HEAD~{limit}:{full}")),
             ];
             block.hints.extend(raise_limit(["(limits.commits)"]));
         }
@@ -132,7 +153,7 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.hints = match kind {
                 ObjectKind::Tag => vec![
                     say("push the commit that the tag is of:"),
-                    run(format!("git push origin {}:{full}", context.tagged())),
+                    run(format!("git push {remote} {}:{full}", context.tagged())),
                 ],
                 ObjectKind::Commit | ObjectKind::Tree | ObjectKind::Blob => {
                     vec![say("push a commit")]
@@ -143,7 +164,7 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.title = "a release tag never moves once it is published".into();
             block.hints = vec![
                 say("release under a new version; to have the server's tag in your clone again:"),
-                run(format!("git fetch --force origin tag {short}")),
+                run(format!("git fetch --force {remote} tag {short}")),
             ];
         }
         RefViolation::TagLightweight => {
@@ -159,7 +180,7 @@ pub(super) fn describe(violation: &RefViolation, context: &Context<'_>, block: &
             block.hints = vec![
                 say("tag the commit under the name that you push:"),
                 run(format!("git tag -f -s {short} {}", context.tagged())),
-                run(format!("git push origin {short}")),
+                run(format!("git push {remote} {short}")),
             ];
         }
         RefViolation::TagTarget { kind } => {
@@ -192,7 +213,7 @@ pub(super) fn retag(context: &Context<'_>, who: &str) -> Vec<Hint> {
         say(who),
         run(format!("git tag -d {short}")),
         run(format!("git tag -s {short} {}", context.tagged())),
-        run(format!("git push origin {short}")),
+        run(format!("git push {} {short}", context.remote())),
     ]
 }
 

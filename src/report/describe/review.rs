@@ -143,7 +143,11 @@ fn change(gap: &ReviewGap, context: &Context<'_>, block: &mut Block) {
     if !could.is_empty() {
         let could: Vec<String> = could.into_iter().take(context.shown).collect();
         block.hints.push(say("share the commit, unless a branch of the server has it already:"));
-        block.hints.push(run(format!("git push origin {0}:refs/heads/review/{0}", head(gap))));
+        block.hints.push(run(format!(
+            "git push {1} {0}:refs/heads/review/{0}",
+            head(gap),
+            context.remote()
+        )));
         block.hints.push(say(format!("then {} can approve it with", could.join(", and "))));
         block.hints.push(run(format!(
             "refgate approve {} --onto {} --push",

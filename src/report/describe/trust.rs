@@ -40,14 +40,22 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
             block.title = "the push is not signed".into();
             block.labels = vec![("settings", "identity.require = \"signed-push\"".into())];
             block.hints = vec![say("sign it with the key that your commits are signed with:")];
-            block.hints.push(run(format!("git push --signed origin {}", context.ref_name)));
+            block.hints.push(run(format!(
+                "git push --signed {} {}",
+                context.remote(),
+                context.ref_name
+            )));
         }
         TrustViolation::CertificateFaulty { why } => {
             block.title = "the push certificate does not prove who pushes".into();
             block.seen = vec![prose(why, 300)];
             block.labels = vec![("settings", "identity.require = \"signed-push\"".into())];
             block.hints = vec![say("sign the push with a key that meta/STRUCTURE.md lists:")];
-            block.hints.push(run(format!("git push --signed origin {}", context.ref_name)));
+            block.hints.push(run(format!(
+                "git push --signed {} {}",
+                context.remote(),
+                context.ref_name
+            )));
         }
         TrustViolation::FilesVoid { diagnostics } => {
             block.title = "with these files nothing could be judged".into();

@@ -5,7 +5,7 @@ use crate::evidence::exception::{Approver, ExceptionId, Seen, SeenState};
 use crate::policy::gates::Gate;
 use crate::principal::PrincipalId;
 use crate::report::text::Foreign;
-use crate::violation::{ExceptionViolation, Lapsed, OpenFinding, Problem};
+use crate::violation::{Becomes, ExceptionViolation, Lapsed, OpenFinding, Problem, TakenBack};
 
 fn email(text: &str) -> PrincipalId {
     PrincipalId::parse(text).expect("an address")
@@ -14,6 +14,7 @@ fn email(text: &str) -> PrincipalId {
 fn lapsed(findings: Vec<OpenFinding>) -> Lapsed {
     Lapsed {
         id: ExceptionId::parse("EX-2026-014").expect("an id"),
+        gate: "scan",
         read_from: "the push",
         requester: email("dana@example.org"),
         owner: email("cleo@example.org"),
@@ -44,6 +45,15 @@ fn with_finding() -> Lapsed {
 
 fn seen(who: &str, line: usize, state: SeenState) -> Seen {
     Seen { who: Foreign::from(who), line, state }
+}
+
+fn taken_back(id: &str, revoked: Option<&str>, becomes: Becomes) -> TakenBack {
+    TakenBack {
+        id: ExceptionId::parse(id).expect("an id"),
+        revoked: revoked.map(Into::into),
+        expires: "2026-12-30".into(),
+        becomes,
+    }
 }
 
 pub(super) fn all() -> Vec<Sample> {
@@ -79,6 +89,15 @@ pub(super) fn all() -> Vec<Sample> {
                 because: Some("exploited in the wild".into()),
             },
         ),
+        Sample::new(
+            "exception-revoked-freeze",
+            MAIN,
+            ExceptionViolation::Revoked {
+                exception: Lapsed { gate: "freeze", ..lapsed(Vec::new()) },
+                on: "2026-11-02".into(),
+                because: None,
+            },
+        ),
         of(
             "exception-unapproved",
             ExceptionViolation::Unapproved {
@@ -109,7 +128,20 @@ pub(super) fn all() -> Vec<Sample> {
         ),
         of(
             "exception-expired",
-            ExceptionViolation::Expired { exception: with_finding(), days_ago: 24, approvers },
+            ExceptionViolation::Expired {
+                exception: with_finding(),
+                days_ago: 24,
+                approvers: approvers.clone(),
+            },
+        ),
+        Sample::new(
+            "exception-expired-freeze",
+            MAIN,
+            ExceptionViolation::Expired {
+                exception: Lapsed { gate: "freeze", ..lapsed(Vec::new()) },
+                days_ago: 1,
+                approvers: approvers.clone(),
+            },
         ),
         Sample::new(
             "exception-unknown",
@@ -127,6 +159,24 @@ pub(super) fn all() -> Vec<Sample> {
             ExceptionViolation::NotBreakGlass {
                 exception: lapsed(Vec::new()),
                 refs: Some(vec!["refs/heads/release/*".into()]),
+            },
+        ),
+        Sample::new(
+            "exception-revocation-removed",
+            MAIN,
+            ExceptionViolation::RevocationRemoved {
+                exceptions: vec![
+                    taken_back("EX-2026-014", Some("2026-11-02"), Becomes::Removed),
+                    taken_back("EX-2026-015", Some("2026-11-02"), Becomes::NotRevoked),
+                    taken_back("EX-2026-016", Some("2026-11-02"), Becomes::Unreadable),
+                ],
+            },
+        ),
+        Sample::new(
+            "exception-revocation-removed-early",
+            MAIN,
+            ExceptionViolation::RevocationRemoved {
+                exceptions: vec![taken_back("EX-2026-014", None, Becomes::EndsEarlier)],
             },
         ),
     ]

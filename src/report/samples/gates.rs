@@ -436,7 +436,8 @@ fn review() -> Vec<Sample> {
 
 fn relied(id: &str, expires: &str, break_glass: bool) -> Relied {
     let id = ExceptionId::parse(id).expect("an id");
-    Relied { id, expires: expires.into(), break_glass }
+    let allows = if break_glass { "every gate, by break-glass" } else { "L1 in /net/up.rs" };
+    Relied { id, expires: expires.into(), allows: allows.into(), break_glass }
 }
 
 fn checklist() -> Vec<Sample> {

@@ -2,7 +2,7 @@
 
 use super::{EVIDENCE, MAIN, Sample, TAG, id, name};
 use crate::repo::fault::{Fault, ObjectKind, Problem};
-use crate::violation::{NoteProblem, NotesViolation, RefViolation, TrustViolation};
+use crate::violation::{FewerGates, NoteProblem, NotesViolation, RefViolation, TrustViolation};
 
 pub(super) fn all() -> Vec<Sample> {
     let mut all = refs();
@@ -68,7 +68,18 @@ fn refs() -> Vec<Sample> {
             "refs/replace/4f2a91c0d3e10000000000000000000000000000",
             RefViolation::Replace,
         ),
-        Sample::new("ref-unrelated", "refs/heads/release/2.0", RefViolation::Unrelated),
+        Sample::new(
+            "ref-unrelated",
+            "refs/heads/release/2.0",
+            RefViolation::Unrelated { fewer: Vec::new() },
+        ),
+        Sample::new(
+            "ref-unrelated-fewer",
+            "refs/heads/release/2.0",
+            RefViolation::Unrelated {
+                fewer: vec![FewerGates { name: name(MAIN), lacks: vec!["scan", "tests"] }],
+            },
+        ),
         Sample::new(
             "ref-object-faulty",
             MAIN,

@@ -1,8 +1,12 @@
 //! Repositories made by real git in a world of their own: no configuration of
 //! the user, fixed names and dates, nothing left behind.
 
+pub mod files;
+#[cfg(feature = "openpgp")]
+pub mod gpg;
 #[cfg(feature = "fleet")]
 pub mod postgres;
+pub mod root;
 pub mod service;
 pub mod statement;
 pub mod wire;

@@ -389,6 +389,25 @@ impl Person<'_> {
         output(self.world.refgate_command().current_dir(self.dir()).args(args)).into()
     }
 
+    /// Runs the built binary with a text on its standard input.
+    pub fn refgate_reads(&self, args: &[&str], input: &str) -> Said {
+        let path = self.world.path("input");
+        std::fs::write(&path, input).expect("written");
+        let mut refgate = self.world.refgate_command();
+        refgate.current_dir(self.dir()).args(args);
+        output(refgate.stdin(std::fs::File::open(&path).expect("opened"))).into()
+    }
+
+    /// Runs the built binary on a terminal, and types a line at each question; `^D` ends the input.
+    pub fn refgate_asks(&self, args: &[&str], typed: &[&str]) -> Said {
+        let path = self.world.path("typed");
+        std::fs::write(&path, typed.join("\n")).expect("written");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/terminal.py");
+        let mut python = command("python3");
+        python.current_dir(self.dir()).env("HOME", self.world.dir.path()).env("TERM", "dumb");
+        output(python.arg(script).arg(&path).arg(env!("CARGO_BIN_EXE_refgate")).args(args)).into()
+    }
+
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.dir().join(path);
         std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");

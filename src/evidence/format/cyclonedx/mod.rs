@@ -115,11 +115,15 @@ pub(super) fn read(document: Document<'_>, limits: &Limits) -> Result<Report, Re
     if &*bom.bom_format != "CycloneDX" {
         let (field, expected) = ("bomFormat", "\"CycloneDX\"");
         let found = excerpt::prose(&bom.bom_format);
-        return Err(document.error(Fault::WrongValue { field, found, expected }));
+        return Err(
+            document.error_in(&bom.bom_format, Fault::WrongValue { field, found, expected })
+        );
     }
     if !VERSIONS.contains(&&*bom.spec_version) {
         let (found, known) = (excerpt::prose(&bom.spec_version), "1.2 to 1.7");
-        return Err(document.error(Fault::UnsupportedVersion { found, known }));
+        return Err(
+            document.error_in(&bom.spec_version, Fault::UnsupportedVersion { found, known })
+        );
     }
     let mut report = Report::new(Format::CycloneDxJson, excerpt::prose(&bom.spec_version));
     if let Some(metadata) = &bom.metadata {

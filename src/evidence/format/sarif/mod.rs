@@ -40,7 +40,7 @@ pub(super) fn read(
     let log: model::Log<'_> = document.root()?;
     if &*log.version != "2.1.0" {
         let (found, known) = (excerpt::prose(&log.version), "2.1.0");
-        return Err(document.error(Fault::UnsupportedVersion { found, known }));
+        return Err(document.error_in(&log.version, Fault::UnsupportedVersion { found, known }));
     }
     if holds_something(log.inline_external_properties) {
         return Err(document.error(Fault::ExternalProperties));

@@ -43,7 +43,9 @@ pub(in crate::evidence::format) fn read(
     let root: Root<'_> = document.root()?;
     if !VERSIONS.contains(&&*root.spdx_version) {
         let (found, known) = (excerpt::prose(&root.spdx_version), "SPDX-2.2 and SPDX-2.3");
-        return Err(document.error(Fault::UnsupportedVersion { found, known }));
+        return Err(
+            document.error_in(&root.spdx_version, Fault::UnsupportedVersion { found, known })
+        );
     }
     let mut report = Report::new(document.format(), excerpt::prose(&root.spdx_version));
     report.note_time(root.creation_info.created.as_deref());

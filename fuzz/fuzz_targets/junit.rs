@@ -1,9 +1,0 @@
-//! JUnit XML.
-
-#![no_main]
-
-use refgate::evidence::report::Format;
-
-const FORMATS: [Format; 1] = [Format::JunitXml];
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| refgate_fuzz::readers(&FORMATS, bytes));
