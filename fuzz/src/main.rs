@@ -25,7 +25,7 @@ const fn target(name: &'static str, seeds: &'static [&'static str], run: fn(&[u8
     Target { name, seeds, run }
 }
 
-const TARGETS: [Target; 22] = [
+const TARGETS: [Target; 23] = [
     // ---- reports ----
     target("report", &["corpus"], reports::any),
     target("sarif", &["corpus/sarif", "corpus/adversarial"], |bytes| {
@@ -120,6 +120,8 @@ const TARGETS: [Target; 22] = [
     target("release", &["templates"], trusted::release),
     target("structure", &["templates", "fuzz/seeds/structure"], trusted::structure),
     target("policy", &["templates", "fuzz/seeds/policy"], trusted::policy),
+    // ---- the repository ----
+    target("reftable", &["fuzz/seeds/reftable"], trusted::reftable),
 ];
 
 #[expect(clippy::disallowed_methods, reason = "the arguments belong to the engine")]

@@ -5,9 +5,11 @@ use std::sync::LazyLock;
 use refgate::error::Diagnostic;
 use refgate::evidence::checklist::{Template, open_items};
 use refgate::evidence::{exception, vex as documents};
+use refgate::id::HashKind;
 use refgate::limits::Limits;
 use refgate::policy::config::{Checklist, Config};
 use refgate::policy::structure::{SectionNames, Structure};
+use refgate::repo::reftable::{Malformed, Source, Table};
 use refgate::signature::{KeyRingBuilder, pem_fingerprint};
 
 use crate::reports::plain;
@@ -53,6 +55,36 @@ pub fn release(bytes: &[u8]) {
 /// `meta/STRUCTURE.md`.
 pub fn structure(bytes: &[u8]) {
     told(&Structure::parse(bytes, &SectionNames::default(), &Limits::default()), bytes);
+}
+
+/// Tables of refs: going through one ends and is in order, and asking for its names ends too.
+pub fn reftable(bytes: &[u8]) {
+    // The checksum would keep nearly all changes out: it is made good first.
+    let mut bytes = bytes.to_vec();
+    let (header, footer) = if bytes.get(4) == Some(&2) { (28, 72) } else { (24, 68) };
+    if let Some(start) = bytes.len().checked_sub(footer).filter(|start| *start >= header) {
+        bytes.copy_within(..header, start);
+        let end = bytes.len() - 4;
+        let sum = crc32fast::hash(&bytes[start..end]);
+        bytes[end..].copy_from_slice(&sum.to_be_bytes());
+    }
+    for hash in [HashKind::Sha1, HashKind::Sha256] {
+        if let Err(why) = names_of(&bytes, hash) {
+            plain(&why.to_string());
+        }
+    }
+}
+
+fn names_of(bytes: &[u8], hash: HashKind) -> Result<(), Malformed> {
+    let table = Table::open(Source::Memory(bytes.into()), hash)?;
+    let mut cursor = table.seek(b"")?;
+    let mut last: Option<Vec<u8>> = None;
+    while let Some((name, _)) = cursor.next()? {
+        assert!(last.as_ref().is_none_or(|last| *last < name), "{name:?} after {last:?}");
+        table.find(&name)?;
+        last = Some(name);
+    }
+    Ok(())
 }
 
 /// `meta/refgate.toml` and the files of keys.

@@ -229,6 +229,26 @@ fn audits_read_reftable_servers_and_mirrors() {
 }
 
 #[test]
+fn the_doctor_advises_to_pack_what_git_has_not_packed() {
+    required();
+    let world = World::empty(&[TABLES]);
+    world.bootstrap(REVIEW, &structure());
+    let path = world.server().to_string_lossy().into_owned();
+    let doctor = || world.refgate(&world.path("."), &["doctor", "--no-push", &path]);
+    assert!(!doctor().out.contains("git pack-refs"), "{}", doctor());
+    for number in 0..70 {
+        let name = format!("refs/heads/many/{number}");
+        let mut git = command("git");
+        git.arg("-C").arg(world.server()).env("GIT_TEST_REFTABLE_AUTOCOMPACTION", "false");
+        run(git.args(["update-ref", &name, "HEAD"]));
+    }
+    let said = doctor();
+    assert!(said.out.contains("tables of refs") && said.out.contains("git pack-refs"), "{said}");
+    world.server_git(&["pack-refs"]);
+    assert!(doctor().out.contains(" 1 tables of refs"), "{}", doctor());
+}
+
+#[test]
 fn t154_damage_in_a_reftable_refuses_the_push_and_is_named() {
     required();
     let world = World::empty(&[TABLES]);
