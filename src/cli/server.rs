@@ -23,15 +23,14 @@ pub(super) fn owner(layout: &Layout) -> Result<(u32, u32)> {
 }
 
 /// The user as whom refgate runs.
-pub(super) fn user() -> Option<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
+pub(super) fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// Returns the account to change to: the owner of the repository, if root runs this and it is not root's.
 pub(super) fn account(layout: &Layout) -> Result<Option<Account>> {
     let (uid, gid) = owner(layout)?;
-    if user() != Some(0) || uid == 0 {
+    if user() != 0 || uid == 0 {
         return Ok(None);
     }
     // A home that was given on purpose, such as the one that Forgejo gives to git, stays.

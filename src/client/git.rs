@@ -37,8 +37,13 @@ impl Git {
         let run = Run::new("git").args(["rev-parse", "--absolute-git-dir"]).in_dir(dir);
         let outcome = run.outcome()?;
         if !outcome.status.success() {
-            return Err(Error::new(ErrorKind::Usage, text(&outcome.stderr))
-                .hint("run refgate inside your clone, or name it: refgate -C CLONE ..."));
+            let why = text(&outcome.stderr);
+            let hint = if why.contains("dubious ownership") {
+                "run it as the user who owns the repository"
+            } else {
+                "run refgate inside your clone, or name it: refgate -C CLONE ..."
+            };
+            return Err(Error::new(ErrorKind::Usage, why).hint(hint));
         }
         let git_dir = PathBuf::from(text(&outcome.stdout));
         Ok(Self { dir: dir.into(), git_dir, is_named: false, account: None })

@@ -117,12 +117,12 @@ const MACHINE: &str = r#"
 set -eu
 umask 022
 mount -t tmpfs -o mode=755 none /mnt
-for place in etc usr/local opt var/lib var/opt root; do
+for place in etc usr/local opt var/lib var/opt root home; do
     name=$(echo "$place" | tr / -)
     mkdir -p "/$place" "/mnt/$name/up" "/mnt/$name/work"
     mount -t overlay -o "lowerdir=/$place,upperdir=/mnt/$name/up,workdir=/mnt/$name/work" none "/$place"
 done
-for place in srv run home; do mount -t tmpfs -o mode=755 none "/$place"; done
+for place in srv run; do mount -t tmpfs -o mode=755 none "/$place"; done
 rm -rf /etc/refgate /etc/ssh/sshd_config.d/refgate.conf
 # As on a machine of its own, where nobody has put configuration for git.
 unset GIT_CONFIG_NOSYSTEM GIT_CONFIG_GLOBAL XDG_CONFIG_HOME
@@ -145,7 +145,16 @@ fn on_a_machine(world: &World, script: &str) -> Said {
     let file = world.path("page.sh");
     std::fs::write(&file, format!("{MACHINE}\n{script}")).expect("written");
     let mut unshare = command("unshare");
-    unshare.args(["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh"]);
+    unshare.args([
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--propagation",
+        "private",
+        "sh",
+    ]);
     unshare.arg(&file).env("BINARY", env!("CARGO_BIN_EXE_refgate")).env("SOURCE", root());
     unshare.env("WORLD", world.path("."));
     output(&mut unshare).into()
@@ -238,6 +247,7 @@ fn bare_repositories_behind_openssh() {
 #[test]
 fn bare_repositories_behind_http() {
     let world = ready();
+    let port = crate::support::service::free_port();
     let backend =
         String::from_utf8_lossy(&run(command("git").arg("--exec-path"))).trim().to_owned();
     let page = Script {
@@ -245,7 +255,7 @@ fn bare_repositories_behind_http() {
         way: "",
         replaced: vec![
             ("/usr/lib/git-core/git-http-backend", format!("{backend}/git-http-backend")),
-            ("127.0.0.1:8418", "127.0.0.1:8418".to_owned()),
+            ("127.0.0.1:8418", format!("127.0.0.1:{port}")),
             ("SHA256:...", world.fingerprint("ada")),
         ],
         behind: vec![
@@ -261,7 +271,7 @@ fn bare_repositories_behind_http() {
             ),
         ],
     };
-    let url = |who: &str| format!("http://{who}:{who}-secret@127.0.0.1:8418/app.git");
+    let url = |who: &str| format!("http://{who}:{who}-secret@127.0.0.1:{port}/app.git");
     let script = format!(
         "{}\ncd \"$WORLD\"\ngit -c safe.directory='*' -C ada push {} main:main\n\
          if git -c safe.directory='*' -C dana push {} retry:main 2>refused; then exit 9; fi\n\

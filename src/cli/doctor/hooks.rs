@@ -205,7 +205,7 @@ fn ownership(layout: &Layout, host: Host, hook: Hook) -> Result<Check> {
         }
     }
     match user() {
-        Some(me) if me != uid && me != 0 => {
+        me if me != uid && me != 0 => {
             let found = format!("the repository belongs to user {uid}, and you are {me}");
             Ok(Check::not("owner", State::Unknown, found, "run this as that user, or as root"))
         }
