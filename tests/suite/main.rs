@@ -36,6 +36,7 @@ mod laws;
 mod ledger;
 mod policy_refs;
 mod push;
+mod recipes;
 mod release;
 mod repositories;
 mod review_changes;
