@@ -1,19 +1,20 @@
 #!/bin/sh
 # usage: benches/scale.sh [--commits N] [--rounds N] [DIRECTORY]
 #
-# What much evidence costs, by real pushes to a guarded server: two reports of 20 KB on each of
-# 10,000 commits, and two reports of 10 MB on one. Prints time, processor time and peak of memory of
-# the hook alone, the fastest of some rounds, with all cores and with one.
+# What much evidence costs, by real pushes to a guarded server: two reports of 20 KB on each
+# of 10,000 commits, and two reports of 10 MB on one. Prints time, processor time and peak of
+# memory of the hook alone, the fastest of some rounds, with all cores and with one.
 #
-# Needs git, cargo and taskset. Run as root it takes real-time priority (chrt) for the hook. REFGATE and EXAMPLES name a binary and a directory of examples
-# that are built already, DIRECTORY where it works (default: target/scale).
+# Needs git, cargo and taskset. Run as root it takes real-time priority for the hook (chrt).
+# REFGATE and EXAMPLES name a binary and a directory of examples that are built already,
+# DIRECTORY is where it works (default: target/scale).
 set -eu
 commits=10000 rounds=3
 while [ $# -gt 0 ]; do
     case $1 in
     --commits) commits=$2; shift 2 ;;
     --rounds) rounds=$2; shift 2 ;;
-    -*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    -*) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     *) break ;;
     esac
 done
