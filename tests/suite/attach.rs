@@ -1,14 +1,8 @@
-//! `refgate attach` and `refgate evidence`, and the recipe of docs/ci with real tools.
+//! `refgate attach` and `refgate evidence`.
 
-use std::io::{Read as _, Write as _};
-use std::path::Path;
-
-use refgate::evidence::format::Format;
 use serde_json::Value;
 
-use crate::in_toto::python_tool;
-use crate::support::output;
-use crate::support::world::{CONFIG, Person, Said, World, corpus, structure};
+use crate::support::world::{Person, World, corpus};
 
 const CLEAN: &str = "sarif/bandit-1.9.4-clean-nofindings.sarif";
 const DIRTY: &str = "sarif/bandit-1.9.4-pyapp.sarif";
@@ -94,6 +88,30 @@ fn attach_says_when_the_key_does_not_count() {
         "{said}"
     );
     ben.push(&[EVIDENCE]).refused(&["notes-untrusted"]);
+}
+
+#[test]
+fn lines_of_strangers_in_the_clone_are_named_with_a_way_out() {
+    let world = World::new();
+    let (ci, commit) = proposed(&world);
+    let stranger = world.path("keys/mallory").display().to_string();
+    let attach = |args: &[&str]| {
+        ci.refgate(&[&["attach", "--sast", &corpus(CLEAN)], args, &[&commit]].concat())
+    };
+    let said = attach(&["--key", &stranger]);
+    said.accepted();
+    let warning = format!("no trusted file lists the key {}", world.fingerprint("mallory"));
+    assert!(said.err.contains(&format!("the server will not count it: {warning}")), "{said}");
+    let refused = attach(&["--push"]);
+    assert_eq!(refused.code, Some(1), "{refused}");
+    let way_out = format!("git update-ref -d {EVIDENCE}");
+    for words in ["error[notes-untrusted]", &world.fingerprint("mallory"), &way_out] {
+        assert!(refused.err.contains(words), "{words}: {refused}");
+    }
+    ci.git(&["update-ref", "-d", EVIDENCE]);
+    attach(&["--push"]).accepted();
+    let items = shown(&ci, &commit);
+    assert_eq!((items.len(), &items[0]["counts"]), (1, &Value::Bool(true)), "{items:#?}");
 }
 
 #[test]
@@ -232,101 +250,4 @@ fn reports_come_out_byte_for_byte() {
     assert_eq!(again.code, Some(2), "files are never overwritten: {again}");
     let nothing = dana.refgate(&["evidence", "export", "origin/main"]);
     assert_eq!(nothing.code, Some(2), "{nothing}");
-}
-
-/// A database of advisories that knows of none, for pip-audit.
-fn no_advisories() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let mut request = Vec::new();
-            let mut buffer = [0; 4096];
-            // The body of the question is one JSON object.
-            while !request.ends_with(b"}") {
-                match stream.read(&mut buffer) {
-                    Ok(0) | Err(_) => break,
-                    Ok(n) => request.extend_from_slice(&buffer[..n]),
-                }
-            }
-            let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
-                          content-length: 2\r\nconnection: close\r\n\r\n{}";
-            drop(stream.write_all(answer.as_bytes()));
-        }
-    });
-    format!("http://{address}/v1/query")
-}
-
-/// Runs docs/ci/attach.sh on what is checked out.
-fn recipe(ci: &Person<'_>, what: &str, advisories: &str) -> Said {
-    let bin = python_tool("bandit");
-    let tools = bin.parent().expect("a directory").to_string_lossy().into_owned();
-    let refgate = Path::new(env!("CARGO_BIN_EXE_refgate")).parent().expect("a directory");
-    let mut script = crate::support::command("sh");
-    script
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci/attach.sh"))
-        .arg("--push")
-        .current_dir(ci.dir())
-        .env("HOME", ci.dir())
-        .env("PATH", format!("{tools}:{}:/usr/bin:/bin", refgate.to_string_lossy()))
-        .env("REFGATE_RUN", what)
-        .env("NO_PROXY", "127.0.0.1")
-        .env("PIP_AUDIT_VULNERABILITY_SERVICE", "osv")
-        .env("PIP_AUDIT_OSV_URL", advisories);
-    output(&mut script).into()
-}
-
-#[test]
-fn the_recipe_for_ci_gets_a_commit_through_with_real_tools() {
-    // Where pip-audit's own format is read, it is part of the recipe.
-    let reads_audits = Format::parse("pip-audit-json").is_some();
-    let (kinds, what) = match reads_audits {
-        true => (r#""sast", "sbom", "dependencies""#, "sast sbom dependencies tests"),
-        false => (r#""sast", "sbom""#, "sast sbom tests"),
-    };
-    let config = format!("{CONFIG}[scan]\nrequire = [{kinds}]\n");
-    let world = World::with(&config, &structure());
-    let advisories = no_advisories();
-    let dana = world.person("dana");
-    dana.topic("calc");
-    dana.write("net/README", "the reviewer of net/ approves it too\n");
-    dana.write("requirements.txt", "packaging==24.1\n");
-    dana.write(
-        "src/calc.py",
-        "import subprocess\n\n\ndef add(a, b):\n    return subprocess.call(a + b, shell=True)\n",
-    );
-    for suite in ["unit", "integration", "smoke"] {
-        dana.write(
-            &format!("tests/{suite}/test_{suite}.py"),
-            "def test_sum():\n    assert 1 + 1 == 2\n",
-        );
-    }
-    let commit = dana.commit("Add a calculator");
-    dana.push(&["calc"]).accepted();
-    let ci = world.person("ci");
-    let attach = |commit: &str| {
-        ci.git(&["fetch", "-q", "origin"]);
-        ci.git(&["checkout", "-q", "--detach", commit]);
-        let said = recipe(&ci, what, &advisories);
-        said.accepted();
-        said
-    };
-    let said = attach(&commit);
-    assert!(said.err.contains("gate scan will refuse it"), "{said}");
-    for who in ["cleo", "ben", "ada"] {
-        world.person(who).approves(&commit);
-    }
-    dana.push(&["calc:main"]).refused(&["scan-finding-open"]);
-    dana.write("src/calc.py", "def add(a, b):\n    return a + b\n");
-    dana.git(&["commit", "-q", "-a", "--amend", "-m", "Add a calculator"]);
-    dana.push(&["+calc"]).accepted();
-    let commit = dana.head();
-    let said = attach(&commit);
-    assert!(!said.err.contains("warning: "), "{said}");
-    for who in ["cleo", "ben", "ada"] {
-        world.person(who).approves(&commit);
-    }
-    dana.push(&["calc:main"]).accepted();
-    assert_eq!(world.on_server("refs/heads/main"), Some(commit));
 }

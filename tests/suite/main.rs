@@ -43,6 +43,7 @@ mod policy_refs;
 mod push;
 mod reftable;
 mod reftable_server;
+mod recipes;
 mod release;
 mod release_gate;
 mod repositories;

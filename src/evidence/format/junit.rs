@@ -2,7 +2,8 @@
 //!
 //! There is no specification, and the sums in the attributes are often wrong, so
 //! the `testcase` elements are counted: `error` before `failure` before `skipped`
-//! (or GoogleTest's `status="notrun"`, `result="skipped"`) before passed. The
+//! (or GoogleTest's `status="notrun"`, `result="skipped"`) before passed. What CTest
+//! could not run it calls skipped here and failed in its own summary: an error. The
 //! attributes can only make it worse: what `failures` and `errors` admit beyond
 //! the cases and reruns below the same element is counted as hidden failures.
 
@@ -55,6 +56,8 @@ struct Case<'a> {
     error: bool,
     failure: bool,
     skipped: bool,
+    /// CTest says that it did not run, and then why: `cmCTestTestHandler::WriteJUnitXML`.
+    unrun_by_ctest: bool,
     flaky: bool,
     reruns: u64,
 }
@@ -123,7 +126,7 @@ impl<'a> Reading<'a> {
             }
             (Some(Open::Suite(_)), "testcase") => Ok(Open::Case(Case::new(element))),
             (Some(Open::Case(case)), _) if RESULTS.contains(&name) => {
-                case.add(name);
+                case.add(name, element.attribute("message").unwrap_or_default());
                 Ok(Open::Other(name))
             }
             // A failure outside any test: something around the tests broke.
@@ -258,6 +261,8 @@ impl<'a> Case<'a> {
         let attribute = |name| element.attribute(name).unwrap_or_default();
         let (status, result) = (attribute("status"), attribute("result"));
         Self {
+            // CTest has no classes, and gives the name instead.
+            unrun_by_ctest: status == "notrun" && names[0] == names[1],
             names,
             // Not seen without an element that says so, but it would be no pass.
             failure: [status, result]
@@ -270,8 +275,11 @@ impl<'a> Case<'a> {
     }
 
     /// Adds what one of [`RESULTS`] says.
-    fn add(&mut self, element: &str) {
+    fn add(&mut self, element: &str, message: &str) {
         match element {
+            // Its reasons to skip are SKIP_RETURN_CODE and SKIP_REGULAR_EXPRESSION; others are that the
+            // program is not there, that what the test needs failed, and the like.
+            "skipped" if self.unrun_by_ctest && !message.starts_with("SKIP_") => self.error = true,
             "error" => self.error = true,
             "failure" => self.failure = true,
             "skipped" => self.skipped = true,
@@ -482,6 +490,19 @@ mod tests {
                 format!("<testsuites><testsuite {attribute}><testcase/></testsuite></testsuites>");
             assert!(matches!(supports(&text), Err(Unsuitable::LinterReport { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn what_ctest_could_not_run_is_an_error_and_what_it_skipped_is_none() {
+        let case = |message: &str| {
+            one("classname='a' status='notrun'", &format!("<skipped message='{message}'/>"))
+        };
+        assert_eq!(case("Unable to find executable"), TestCounts { errored: 1, ..NONE });
+        assert_eq!(case("Fixture dependency failed"), TestCounts { errored: 1, ..NONE });
+        assert_eq!(case(""), TestCounts { errored: 1, ..NONE });
+        assert_eq!(case("SKIP_RETURN_CODE=77"), TestCounts { skipped: 1, ..NONE });
+        let other = one("classname='b' status='notrun'", "<skipped message='not today'/>");
+        assert_eq!(other, TestCounts { skipped: 1, ..NONE });
     }
 
     #[test]
