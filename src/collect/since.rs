@@ -11,7 +11,7 @@ use super::notes_ref::NotesTips;
 use super::{Scene, Stop, exceptions};
 use crate::evidence::attestation::CommitEvidence;
 use crate::evidence::change::CommitLabel;
-use crate::evidence::exception::{Exception, ExceptionId, Known, Side, Standing, Waives, What};
+use crate::evidence::exception::{Exception, ExceptionId, Known, Side, Standing, Waives};
 use crate::gate::checklist::Since;
 use crate::gate::scan;
 use crate::id::{CommitId, ObjectId, TagId, TreeId};
@@ -140,7 +140,7 @@ pub fn read(
             since.unjudged = without_evidence(&outcome.violations);
         }
     }
-    relied.extend(broken_glass(&known));
+    relied.extend(broken_glass(scene, &known));
     since.relied = relied.into_iter().collect();
     Ok(since)
 }
@@ -233,7 +233,7 @@ fn over(violation: &Violation) -> Option<(&ExceptionId, &str)> {
 /// Returns the approved exceptions for every gate whose use nobody has reviewed yet.
 ///
 /// Whether a push named one, no object of the repository tells.
-fn broken_glass(known: &Known) -> Vec<Relied> {
+fn broken_glass(scene: &Scene<'_, '_>, known: &Known) -> Vec<Relied> {
     let approved = |standing: &Standing| match standing {
         Standing::InForce { .. } | Standing::Expired { .. } => true,
         Standing::Revoked { .. }
@@ -244,7 +244,7 @@ fn broken_glass(known: &Known) -> Vec<Relied> {
     let open = known.documents.iter().filter(|document| {
         document.exception.waives == Waives::EveryGate
             && approved(&document.standing)
-            && !document.lines.iter().any(|line| line.what == What::Review && line.signer.is_ok())
+            && !document.is_reviewed(scene.policy, scene.now)
     });
     open.map(|document| relied(&document.exception)).collect()
 }

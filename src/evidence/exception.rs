@@ -146,6 +146,18 @@ impl Document {
         }
     }
 
+    /// Says whether somebody who may has reviewed what it was used for.
+    #[must_use]
+    pub fn is_reviewed(&self, policy: &Policy, now: jiff::Timestamp) -> bool {
+        let counts = |signer: &Signer| {
+            may_approve(policy, &self.exception, &signer.by, signer.at, now).is_ok()
+        };
+        self.lines
+            .iter()
+            .filter(|line| line.what == What::Review)
+            .any(|line| line.signer.as_ref().is_ok_and(counts))
+    }
+
     /// Returns the exception as violations name it, with the findings that it would have covered.
     #[must_use]
     pub fn lapsed(&self, findings: Vec<OpenFinding>, count: u64) -> Lapsed {

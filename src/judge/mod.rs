@@ -90,11 +90,34 @@ pub enum TagsAre {
 
 impl TagsAre {
     /// Says whether a freeze stops them: not where what was accepted is only looked at again.
-    #[must_use]
-    pub fn asks_freezes(self) -> bool {
+    fn asks_freezes(self) -> bool {
         match self {
             Self::Pushed | Self::Planned => true,
             Self::Accepted | Self::Archived => false,
+        }
+    }
+
+    /// Says whether a commit that has not landed is one thing among others that are open.
+    fn may_be_unlanded(self) -> bool {
+        match self {
+            Self::Planned => true,
+            Self::Pushed | Self::Accepted | Self::Archived => false,
+        }
+    }
+
+    /// Says whether the template is that of the time of the release, and not the trusted one of now.
+    fn has_template_of_the_time(self) -> bool {
+        match self {
+            Self::Accepted => true,
+            Self::Pushed | Self::Planned | Self::Archived => false,
+        }
+    }
+
+    /// Says whether the commits since the release before are looked at.
+    fn asks_history(self) -> bool {
+        match self {
+            Self::Pushed | Self::Planned | Self::Accepted => true,
+            Self::Archived => false,
         }
     }
 }

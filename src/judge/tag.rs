@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::branch::scan_with_exceptions;
 use super::names::Named;
-use super::{Judge, TagsAre, or_violation};
+use super::{Judge, or_violation};
 use crate::collect::evidence::EvidenceReader;
 use crate::collect::notes_ref::NotesTips;
 use crate::collect::{Scene, Stop, release, since};
@@ -76,18 +76,17 @@ impl Judge<'_> {
         template: Option<&[u8]>,
     ) -> Result<Asked, Stop> {
         let (tag, commit) = release::read_tag(scene, name, new)?;
+        let tags = self.circumstances.tags;
         let mut guard = None;
         let branch = match self.branch_of(scene, namespace, commit, gates, landed) {
-            Err(Stop::Violation(violation)) if self.circumstances.tags == TagsAre::Planned => {
+            Err(Stop::Violation(violation)) if tags.may_be_unlanded() => {
                 guard = Some(Outcome::refusing([*violation]));
                 self.trust_ref()?
             }
             found => found?,
         };
-        let of_the_time = match self.circumstances.tags {
-            TagsAre::Accepted => template_at(scene, commit)?,
-            TagsAre::Pushed | TagsAre::Planned | TagsAre::Archived => None,
-        };
+        let of_the_time =
+            if tags.has_template_of_the_time() { template_at(scene, commit)? } else { None };
         let template = of_the_time.as_deref().or(template);
         let mut outcomes = Vec::new();
         let mut evidence = None;
@@ -114,11 +113,11 @@ impl Judge<'_> {
                     origins: Vec::new(),
                 }),
                 Gate::Checklist => {
-                    let since = if self.circumstances.tags == TagsAre::Archived {
-                        checklist::Since::default()
-                    } else {
+                    let since = if tags.asks_history() {
                         let releases = self.releases(scene, namespace, name)?;
                         since::read(scene, tips, (name, &branch), commit, &releases)?
+                    } else {
+                        checklist::Since::default()
                     };
                     let facts = release::facts(scene, name, &tag, commit, template, since)?;
                     checklist::evaluate(scene.policy, &facts, self.now)

@@ -313,3 +313,59 @@ fn who_watches_a_terminal_sees_what_is_going_on_and_nobody_else() {
     let piped = dana.refgate(&["status"]);
     assert!(piped.err.is_empty() && !piped.out.contains("..."), "{piped}");
 }
+
+#[test]
+fn hints_name_the_remote_of_the_clone_and_nothing_was_pushed() {
+    let world = World::with(&review_only(""), &structure());
+    let dana = world.person("dana");
+    dana.topic("retry");
+    dana.write("net/up.rs", "fn up() { /* retry */ }\n");
+    dana.commit("Retry");
+    dana.git(&["remote", "rename", "origin", "upstream"]);
+    dana.git(&["config", "branch.retry.remote", "upstream"]);
+    let said = dana.refgate(&["check", "main"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    let hint = "hint:     git push upstream ";
+    assert!(said.out.contains(hint) && !said.out.contains("push origin"), "{said}");
+    let summary = "error: this push would be refused, 1 violation on 1 of 1 ref\n";
+    assert!(said.out.contains(summary), "no number, since no ledger has it: {said}");
+    let json = dana.refgate(&["check", "main", "--format", "json"]);
+    assert!(json.out.contains("git push upstream "), "{json}");
+    let pushed = dana.try_git(&["push", "upstream", "retry:main"]);
+    assert!(
+        pushed.err.contains("error: push rejected, 1 violation on 1 of 1 ref (verdict "),
+        "{pushed}"
+    );
+}
+
+#[test]
+fn a_new_branch_that_asks_for_more_gates_than_where_it_begins() {
+    let rules = format!(
+        "{}[[protect]]\nrefs = [\"refs/heads/release/*\"]\ngates = [\"scan\", \"review\"]\n",
+        review_only("approvals = 2\n").replace("[review]\napprovals = 2\n", "")
+    );
+    let world = World::with(&rules, &structure());
+    let dana = world.person("dana");
+    let said =
+        world.refuses(&["ref-unrelated"], || dana.push(&["origin/main:refs/heads/release/1.0"]));
+    assert!(said.err.contains("begins where not all of its gates"), "{said}");
+    assert!(said.err.contains("refs/heads/main  asks nothing of scan"), "{said}");
+    let main = &world.on_server(MAIN).expect("main")[..12];
+    assert!(said.err.contains(&format!("git update-ref refs/heads/release/1.0 {main}")), "{said}");
+    // Once it is there, another one may begin where it is.
+    world.server_git(&["update-ref", "refs/heads/release/1.0", main]);
+    dana.push(&["origin/main:refs/heads/release/1.1"]).accepted();
+}
+
+#[test]
+fn one_of_several_commits_lacks_evidence() {
+    let world = World::new();
+    let dana = world.person("dana");
+    let first = propose(&world, "two", "net/up.rs", "one\n");
+    world.ci_passes(&first);
+    dana.write("net/up.rs", "two\n");
+    dana.commit("And another");
+    let said = dana.refgate(&["check", "main"]);
+    let words = said.out.replace('\n', "");
+    assert!(words.contains("1 of 2 commits lacks scan evidence"), "{said}");
+}

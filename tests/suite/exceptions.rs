@@ -149,14 +149,35 @@ pub fn document(requested: i64, expires: i64) -> String {
 
 /// Signs a document as somebody, `days` ago, with stock tools.
 pub fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
+    format!("{text}{}", signature(world, text, id, who, days, None))
+}
+
+/// An approval or, with what was found, a review, as a stock tool signs it.
+pub fn signature(
+    world: &World,
+    text: &str,
+    id: &str,
+    who: &str,
+    days: i64,
+    review: Option<&str>,
+) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let moment = refgate::clock::now() - jiff::SignedDuration::from_hours(24 * days);
     let at = moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let (title, key, last, field) = match review {
+        None => ("refgate exception v1", "Approved-by", String::new(), String::new()),
+        Some(found) => (
+            "refgate exception review v1",
+            "Reviewed-by",
+            format!("finding: {found}\n"),
+            format!(" finding={found};\n"),
+        ),
+    };
     let payload = world.path("payload");
     let bytes = format!(
-        "refgate exception v1\nrepository: git.example.org/demo/app\nid: {id}\n\
-         document: sha256:{hex}\nby: {who}@example.org\nat: {at}\n"
+        "{title}\nrepository: git.example.org/demo/app\nid: {id}\n\
+         document: sha256:{hex}\nby: {who}@example.org\nat: {at}\n{last}"
     );
     std::fs::write(&payload, bytes).expect("written");
     drop(std::fs::remove_file(world.path("payload.sig")));
@@ -167,7 +188,7 @@ pub fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> Stri
     let armoured = std::fs::read_to_string(world.path("payload.sig")).expect("a signature");
     let sig: String = armoured.lines().filter(|line| !line.starts_with("-----")).collect();
     format!(
-        "{text}Approved-by: {who} <{who}@example.org>;\n document=sha256:{hex};\n at={at};\n sig=ssh:{sig}\n"
+        "{key}: {who} <{who}@example.org>;\n document=sha256:{hex};\n at={at};\n{field} sig=ssh:{sig}\n"
     )
 }
 
@@ -329,6 +350,13 @@ fn break_glass_waives_gates_loudly_and_never_the_guards() {
     let overdue = dana.refgate(&["exception", "list", "--fail-overdue"]);
     assert_eq!(overdue.code, Some(1), "{overdue}");
     assert!(overdue.out.contains("REVIEW OWED"), "{overdue}");
+    for (who, says) in [("dana", "asks for EX-1"), ("ada", "is not Security Engineering")] {
+        let person = world.person(who);
+        person.git(&["fetch", "-q", "origin"]);
+        person.git(&["checkout", "-q", "-f", "-B", "review", "origin/main"]);
+        let said = person.refgate(&["exception", "close", "EX-1", "-m", "all well"]);
+        assert!(said.code == Some(2) && said.err.contains(says), "{said}");
+    }
     let eve = world.person("eve");
     eve.git(&["fetch", "-q", "origin"]);
     eve.git(&["checkout", "-q", "-B", "review", "origin/main"]);

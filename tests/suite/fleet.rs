@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::command;
 use crate::support::postgres::Postgres;
-use crate::support::world::{Said, World};
+use crate::support::world::{Person, Said, World};
 
 fn ship(world: &World, url: &str) -> Said {
     let server = world.server();
@@ -67,6 +67,17 @@ fn judgements_of_all_repositories_are_found_in_one_place() {
         &["--verdict", "refused", "--code", "review-approval-missing", "--ref", "refs/heads/main"],
     );
     assert_eq!(refused.len(), 1);
+    let id = refused[0]["id"].as_str().expect("a number");
+    let new = |person: &Person<'_>| {
+        person.refgate(&["exception", "new", "--database", &url, "--from-verdict", id])
+    };
+    let said = new(&dana);
+    assert_eq!(said.code, Some(2), "{said}");
+    assert!(said.err.contains("in the fleet's database"), "{said}");
+    assert!(said.err.contains("no finding of the verdict can be excepted"), "{said}");
+    // In a clone of another repository this number means nothing.
+    let said = new(&other.person("dana"));
+    assert!(said.err.contains("does not stand in the fleet's database"), "{said}");
     assert!(
         listed(&one, &url, &["--repository", "git.example.org/other"])
             .iter()

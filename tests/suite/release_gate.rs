@@ -1,5 +1,6 @@
 //! What the release gate asks of a tag, clause by clause, in real pushes: what passes, and the file and line of what does not.
 
+use crate::exceptions::{document as exception, signature, signed};
 use crate::release::{RULES, lands, tags, words};
 use crate::support::world::{World, structure};
 use crate::threats_policy::document;
@@ -170,4 +171,30 @@ fn t108_a_document_that_is_no_plain_file() {
     let said = world.refuses(&["checklist-incomplete"], || tags(&world, "v1.0.0"));
     let text = words(&said);
     assert!(text.contains("releases/v1.0.0.md it has mode 120000"), "{said}");
+}
+
+#[test]
+fn t109_broken_glass_is_listed_until_security_has_reviewed_it() {
+    let world = World::with(RULES, &structure());
+    let glass =
+        exception(-1, 6).replace("[\"scan\"]", "[\"*\"]").replace("heads/side", "heads/main");
+    let glass = glass.replace("rules = [\"L1\"]\npaths = [\"/net/\"]\n", "");
+    let approved = signed(&world, &glass, "EX-1", "eve", 0);
+    let document = document();
+    let lands_with = |name: &str, text: &str| {
+        let path = format!("releases/{name}.md");
+        lands(&world, &[("exceptions/EX-1.md", text.as_bytes()), (&path, document.as_bytes())]);
+    };
+    lands_with("v1.0.0", &approved);
+    let unlisted = ["checklist-exception-unlisted"];
+    let said = world.refuses(&unlisted, || tags(&world, "v1.0.0"));
+    assert!(said.err.contains("every gate, by break-glass"), "{said}");
+    // A review by the one who asked for it is none, nor is one by a maintainer.
+    let own = signature(&world, &glass, "EX-1", "dana", 0, Some("all well"));
+    let other = signature(&world, &glass, "EX-1", "ada", 0, Some("all well"));
+    lands_with("v1.0.1", &format!("{approved}{own}{other}"));
+    world.refuses(&unlisted, || tags(&world, "v1.0.1"));
+    let review = signature(&world, &glass, "EX-1", "eve", 0, Some("the port was open for an hour"));
+    lands_with("v1.0.2", &format!("{approved}{own}{review}"));
+    tags(&world, "v1.0.2").accepted();
 }

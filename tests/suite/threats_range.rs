@@ -345,7 +345,7 @@ fn t53_a_bad_commit_and_its_revert() {
     approve(&world, &good, &["cleo", "ben"]);
     world.ci_passes(&good);
     let said = world.refuses(&["scan-evidence-missing"], || dana.push(&["topic:main"]));
-    assert!(said.err.contains("1 of 2 commits lack scan evidence"), "{said}");
+    assert!(said.err.contains("1 of 2 commits lacks scan evidence"), "{said}");
     let ci = world.person("ci");
     let mut args = attach_clean(&bad);
     args[3] = corpus("sarif/bandit-1.9.4-pyapp.sarif");

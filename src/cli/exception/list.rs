@@ -14,8 +14,7 @@ use crate::cli::{ACCEPTED, REFUSED};
 use crate::collect::evidence::EvidenceReader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::exception::{
-    Document, ExceptionId, Known, Side, Standing, WARN_DAYS, Waives, What, business_days_since,
-    may_approve,
+    Document, ExceptionId, Known, Side, Standing, WARN_DAYS, Waives, business_days_since,
 };
 use crate::verdict::Grounds;
 use crate::violation::Problem;
@@ -168,12 +167,7 @@ impl Row {
         );
         let waiting = waits.then(|| business_days_since(rules, exception.requested, now));
         let break_glass = exception.waives == Waives::EveryGate;
-        let reviewed = document.lines.iter().any(|line| {
-            let by_security = |signer: &crate::evidence::exception::Signer| {
-                may_approve(policy, exception, &signer.by, signer.at, now).is_ok()
-            };
-            line.what == What::Review && line.signer.as_ref().is_ok_and(by_security)
-        });
+        let reviewed = document.is_reviewed(policy, now);
         let in_force = matches!(document.standing, Standing::InForce { .. });
         let unused = match used {
             Some(used) if in_force && exception.waives == Waives::Findings => {
