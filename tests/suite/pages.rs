@@ -225,6 +225,11 @@ fn bare_repositories_behind_openssh() {
     let script = format!(
         "{}\n{}\n\
          grep -q '\"pusher\":{{\"host\":\"plain\",\"name\":\"dana\",\"key\":' /srv/git/app.git/refgate/ledger.jsonl\n\
+         # Signed pushes, with the hook as an account without rights of root.\n\
+         runuser -u git -- git --git-dir /srv/git/app.git config receive.certNonceSeed secret\n\
+         printf '\\n[identity]\\nrequire = \"signed-push\"\\n' >>/srv/git/app.git/refgate.toml\n\
+         if {} git -c safe.directory='*' -C dana push --signed {url} retry:main 2>signed; then exit 9; fi\n\
+         cat signed >&2; grep -q review-approval-missing signed; if grep -q trust- signed; then exit 9; fi\n\
          # Nobody has a shell, and a repository that is made now has the hook.\n\
          if {} ssh -F none -i \"$WORLD/keys/dana\" -p {port} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null git@127.0.0.1 id; then exit 9; fi\n\
          runuser -u git -- git init -q --bare /srv/git/new.git\n\
@@ -233,6 +238,7 @@ fn bare_repositories_behind_openssh() {
          refgate doctor --all-under /srv/git\n",
         page.text(),
         pushes(&ssh("ada"), &ssh("dana"), &url),
+        ssh("dana"),
         "env",
         world.fingerprint("ada"),
     );

@@ -103,12 +103,13 @@ enum Undo {
     Add(Git, String, String),
     /// What was there.
     Restore(PathBuf, Was),
-    /// A directory that was there, with its mode and owner.
-    MakeDirectory(PathBuf, Mode),
 }
 
 /// A file or a link as it was.
 enum Was {
+    /// The very file under another name: to take it back needs no room on the disk.
+    Kept(PathBuf),
+    /// What was in it, where it can have no other name.
     File(Vec<u8>, Mode),
     Link(PathBuf),
 }
@@ -147,7 +148,9 @@ impl Mode {
 pub(super) fn take(steps: &[Step]) -> Result<Vec<String>> {
     let mut undo = Vec::new();
     let mut said = Vec::new();
-    for step in steps {
+    // Directories go last, when nothing is kept in them any more; that they stay is no failure.
+    let is_last = |step: &&Step| matches!(step, Step::RemoveDirectory(_));
+    for step in steps.iter().filter(|step| !is_last(step)) {
         if let Err(mut error) = take_one(step, &mut undo, &mut said) {
             let mut is_undone = true;
             for undo in undo.into_iter().rev() {
@@ -161,6 +164,16 @@ pub(super) fn take(steps: &[Step]) -> Result<Vec<String>> {
             } else {
                 error.hint("mend what the message names, then run this again")
             });
+        }
+    }
+    for undo in undo {
+        if let Undo::Restore(_, Was::Kept(other)) = undo {
+            drop(std::fs::remove_file(other));
+        }
+    }
+    for step in steps.iter().filter(is_last) {
+        if let Step::RemoveDirectory(directory) = step {
+            drop(std::fs::remove_dir(directory));
         }
     }
     Ok(said)
@@ -217,12 +230,8 @@ fn take_one(step: &Step, undo: &mut Vec<Undo>, said: &mut Vec<String>) -> Result
             undo.push(before(file)?);
             std::fs::remove_file(file).during(ErrorKind::Environment, doing)?;
         }
-        Step::RemoveDirectory(directory) => {
-            let metadata = std::fs::metadata(directory);
-            if let (Ok(metadata), Ok(())) = (metadata, std::fs::remove_dir(directory)) {
-                undo.push(Undo::MakeDirectory(directory.clone(), Mode::of(&metadata)));
-            }
-        }
+        // See `take`.
+        Step::RemoveDirectory(_) => {}
     }
     Ok(())
 }
@@ -277,8 +286,7 @@ fn put(
     step: impl FnOnce() -> String,
     make: impl FnOnce(&Path) -> std::io::Result<()>,
 ) -> Result<()> {
-    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("file");
-    let temporary = file.with_file_name(format!(".{name}.refgate-new-{}", std::process::id()));
+    let temporary = beside(file, "new");
     // One that an earlier run with this number has left behind is in nobody's way.
     drop(std::fs::remove_file(&temporary));
     let made = make(&temporary).and_then(|()| std::fs::rename(&temporary, file));
@@ -288,6 +296,12 @@ fn put(
     made.during(ErrorKind::Environment, step)
 }
 
+/// A name in the same directory that nobody looks for.
+fn beside(file: &Path, what: &str) -> PathBuf {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or("file");
+    file.with_file_name(format!(".{name}.refgate-{what}-{}", std::process::id()))
+}
+
 /// Returns what puts a file back to what it is now.
 fn before(file: &Path) -> Result<Undo> {
     if let Ok(target) = std::fs::read_link(file) {
@@ -295,6 +309,11 @@ fn before(file: &Path) -> Result<Undo> {
     }
     if !file.is_file() {
         return Ok(Undo::Remove(file.into()));
+    }
+    let other = beside(file, "was");
+    drop(std::fs::remove_file(&other));
+    if std::fs::hard_link(file, &other).is_ok() {
+        return Ok(Undo::Restore(file.into(), Was::Kept(other)));
     }
     let step = || format!("reading {}", file.display());
     let bytes = std::fs::read(file).during(ErrorKind::Environment, step)?;
@@ -323,6 +342,12 @@ fn put_back(undo: Undo) -> Result<()> {
             _ => Ok(()),
         },
         Undo::Restore(file, Was::Link(target)) => link(&target, &file),
+        Undo::Restore(file, Was::Kept(other)) => {
+            let put_back = std::fs::rename(&other, &file);
+            // Where it was not replaced yet, both names are those of one file, and stay (`rename(2)`).
+            drop(std::fs::remove_file(&other));
+            put_back.during(ErrorKind::Environment, || format!("restoring {}", file.display()))
+        }
         Undo::Restore(file, Was::File(bytes, mode)) => {
             let is_there = std::fs::read(&file).is_ok_and(|now| now == bytes)
                 && file.symlink_metadata().is_ok_and(|now| now.is_file());
@@ -338,9 +363,6 @@ fn put_back(undo: Undo) -> Result<()> {
                 },
             )
         }
-        Undo::MakeDirectory(directory, mode) => std::fs::create_dir(&directory)
-            .and_then(|()| mode.give(&directory))
-            .during(ErrorKind::Environment, || format!("making {}", directory.display())),
     }
 }
 
