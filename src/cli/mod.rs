@@ -24,6 +24,7 @@ mod pushing;
 pub mod release;
 #[cfg(feature = "fleet")]
 pub mod ship;
+mod summary;
 mod trust_root;
 pub mod verify;
 pub mod watch;

@@ -132,7 +132,7 @@ const SIDE: &str = "repository = \"git.example.org/demo/app\"\n\
     [scan]\nrequire = [\"sast\"]\n";
 
 /// A document of which a test changes some words.
-fn document(requested: i64, expires: i64) -> String {
+pub fn document(requested: i64, expires: i64) -> String {
     let day = |days: i64| {
         let moment = refgate::clock::now() + jiff::SignedDuration::from_hours(24 * days);
         moment.strftime("%Y-%m-%d").to_string()
@@ -148,7 +148,7 @@ fn document(requested: i64, expires: i64) -> String {
 }
 
 /// Signs a document as somebody, `days` ago, with stock tools.
-fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
+pub fn signed(world: &World, text: &str, id: &str, who: &str, days: i64) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let moment = refgate::clock::now() - jiff::SignedDuration::from_hours(24 * days);
