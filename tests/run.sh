@@ -33,7 +33,8 @@ missing=
 for tool in git:git ssh-keygen:openssh-client gpg:gnupg python3:python3 shellcheck:shellcheck cc:gcc c++:g++ \
     /usr/sbin/sshd:openssh-server /usr/share/gitolite3/gitolite-shell:gitolite3 \
     unshare:util-linux mount:mount script:bsdutils adduser:adduser \
-    /usr/sbin/nginx:nginx-light /usr/sbin/fcgiwrap:fcgiwrap openssl:openssl chromium:chromium; do
+    /usr/sbin/nginx:nginx-light /usr/sbin/fcgiwrap:fcgiwrap openssl:openssl chromium:chromium \
+    pdftotext:poppler-utils; do
     if ! command -v "${tool%%:*}" >/dev/null 2>&1; then
         missing="$missing ${tool%%:*}"
         packages="$packages ${tool#*:}"

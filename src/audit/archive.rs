@@ -8,14 +8,21 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::clone::Clone;
+use super::replay::replay_tag;
+use super::results::Check;
+use crate::client::store::Store;
+use crate::clock::Timestamp;
 use crate::collect::notes_ref::NotesRef;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::evidence::dsse::{Envelope, Statement};
 use crate::evidence::predicate::{Predicate, ReportSource};
+use crate::exec::Run;
 use crate::id::{CommitId, ObjectId, TreeId, parse_hex};
 use crate::refname::RefName;
 use crate::repo::ReadError;
@@ -24,6 +31,7 @@ use crate::repo::fault::ObjectKind;
 use crate::repo::objects::{Objects as _, Trusted};
 use crate::repo::tree::{Mode, Tree};
 use crate::snapshot::{Ask, Rules};
+use crate::summary::verify::Verified;
 
 /// The version of the form of an archive.
 const VERSION: u32 = 1;
@@ -183,6 +191,86 @@ impl Archive {
     }
 }
 
+/// What checking an archive has come to.
+pub struct Checked {
+    /// What it is of.
+    pub manifest: Manifest,
+    /// The release tag, judged again.
+    pub check: Check,
+    /// The summaries of tag and branch, each with its ref.
+    pub summaries: Vec<(RefName, Verified)>,
+}
+
+/// Checks an archive with nothing but itself, in an empty directory.
+///
+/// Keys and people count as they did when the tag was made: a key that has run out
+/// since signed the release all the same.
+///
+/// # Errors
+/// It is no archive, or not what refgate has written.
+pub fn check(bytes: &[u8], place: &Path, now: Timestamp) -> Result<Checked> {
+    let archive = Archive::read(bytes)?;
+    unpack(&archive, place)?;
+    let tag = RefName::parse(archive.manifest.tag.as_bytes())
+        .filter(RefName::is_tag)
+        .ok_or_else(|| Error::new(ErrorKind::Usage, "the archive names no tag"))?;
+    let mut clone = Clone::open(place, now)?;
+    let held = |clone: &Clone| {
+        let object = clone.view.resolve(&tag)?.value;
+        object.ok_or_else(|| Error::new(ErrorKind::Usage, "the archive does not hold its tag"))
+    };
+    let (_, claimed) = clone.tagged(held(&clone)?)?;
+    if claimed < now {
+        clone = Clone::open(place, claimed)?;
+    }
+    if Archive::gather(&clone, &tag)?.write()? != bytes {
+        let what = "written again from its own objects it is another file";
+        return Err(Error::new(ErrorKind::Usage, what)
+            .hint("something was added, changed or left out: take the copy of another place"));
+    }
+    let check = replay_tag(&clone, &|| objects(place), &tag)?;
+    let (commit, _) = clone.tagged(held(&clone)?)?;
+    let mut summaries = Vec::new();
+    for name in [&tag, &clone.trust_ref] {
+        let verified = clone.summary(commit, name)?.0;
+        summaries.extend(verified.map(|verified| (name.clone(), verified)));
+    }
+    Ok(Checked { manifest: archive.manifest, check, summaries })
+}
+
+/// Stores the objects and refs of an archive in a repository of their own.
+fn unpack(archive: &Archive, place: &Path) -> Result<()> {
+    let step = || "unpacking the archive".to_owned();
+    let wrong = |what: String| Error::new(ErrorKind::Usage, what).while_(step());
+    let format = match archive.manifest.commit.len() {
+        40 => "sha1",
+        _ => "sha256",
+    };
+    let branch = archive.manifest.trust_ref.strip_prefix("refs/heads/").unwrap_or("main");
+    let status = Run::new("git")
+        .args(["init", "-q", "--bare", "--template="])
+        .args([format!("--object-format={format}"), format!("--initial-branch={branch}")])
+        .args([place.as_os_str()])
+        .status()?;
+    if !status.success() {
+        return Err(Error::new(ErrorKind::Environment, "git init failed").while_(step()));
+    }
+    let store = Store::open(place)?;
+    for (id, (kind, bytes)) in &archive.objects {
+        if parse_hex(id.as_bytes()) != Some(store.write(*kind, bytes)?) {
+            return Err(wrong(format!("object {id:.64} is another one than it is called")));
+        }
+    }
+    for (name, id) in &archive.manifest.refs {
+        let (name, id) = (RefName::parse(name.as_bytes()), parse_hex(id.as_bytes()));
+        let (Some(name), Some(id)) = (name, id) else {
+            return Err(wrong("it names refs that are none".into()));
+        };
+        store.move_ref(&name, CommitId(id), None, "unpack")?;
+    }
+    Ok(())
+}
+
 /// Takes the head off that git hashes with an object.
 fn object(content: &[u8]) -> Option<(ObjectKind, Vec<u8>)> {
     let end = content.iter().position(|byte| *byte == 0)?;
@@ -200,13 +288,20 @@ fn object(content: &[u8]) -> Option<(ObjectKind, Vec<u8>)> {
 }
 
 impl Gatherer<'_> {
-    /// Takes an object; one that the clone has not is left out.
-    fn take(&mut self, id: ObjectId) -> Result<Option<ObjectKind>> {
+    /// Takes an object. One that is missing is an error: an archive is whole, or it is none.
+    fn take(&mut self, id: ObjectId) -> Result<()> {
         let hex = id.to_hex().to_string();
-        if let Some((kind, _)) = self.objects.get(&hex) {
-            return Ok(Some(*kind));
+        if self.objects.contains_key(&hex) {
+            return Ok(());
         }
-        let Some((_, size)) = self.clone.objects.header(&id)? else { return Ok(None) };
+        let missing = || {
+            Error::new(
+                ErrorKind::Repository,
+                format!("object {hex}, on which the release rests, is missing"),
+            )
+            .hint("make the archive from a clone with all its notes: git clone --mirror")
+        };
+        let (_, size) = self.clone.objects.header(&id)?.ok_or_else(missing)?;
         self.bytes = self.bytes.saturating_add(size);
         if self.bytes > MAX_BYTES {
             let what = format!("the archive would have more than {MAX_BYTES} bytes");
@@ -214,9 +309,9 @@ impl Gatherer<'_> {
         }
         let mut bytes = Vec::new();
         let found = self.clone.objects.find(&id, &mut bytes, &|_, _| true)?;
-        let Some((kind, _)) = found else { return Ok(None) };
+        let (kind, _) = found.ok_or_else(missing)?;
         self.objects.insert(hex, (kind, bytes));
-        Ok(Some(kind))
+        Ok(())
     }
 
     fn tree_of(&mut self, commit: CommitId) -> Result<TreeId> {
@@ -258,7 +353,7 @@ impl Gatherer<'_> {
     fn below(&mut self, mode: Mode, id: ObjectId, depth: usize) -> Result<()> {
         if mode != Mode::Tree {
             // The commit of a submodule is not here.
-            return self.take(id).map(drop);
+            return if mode == Mode::Gitlink { Ok(()) } else { self.take(id) };
         }
         if depth > DEPTH {
             return Err(Error::new(ErrorKind::Limit, "directories are nested too deep"));
@@ -288,7 +383,7 @@ impl Gatherer<'_> {
     fn named_by(&mut self, name: &RefName, envelope: &Envelope) -> Result<()> {
         if name.as_bytes() == crate::summary::NOTES.as_bytes() {
             // Approvals are found by what they approve; a summary says which notes these were.
-            for blob in inputs(&envelope.payload) {
+            for blob in inputs(&envelope.payload)? {
                 self.take(blob)?;
             }
             return Ok(());
@@ -325,22 +420,56 @@ impl Gatherer<'_> {
 }
 
 /// Returns the notes that a summary rests on.
-fn inputs(payload: &[u8]) -> Vec<ObjectId> {
-    let document: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
-    let inputs = document.pointer("/predicate/inputAttestations").and_then(|all| all.as_array());
-    let blobs = inputs
-        .into_iter()
-        .flatten()
-        .filter_map(|input| input.pointer("/digest/gitBlob").and_then(|blob| blob.as_str()));
-    blobs.filter_map(|blob| parse_hex(blob.as_bytes())).collect()
+///
+/// # Errors
+/// It is no summary: an archive without what it names would be incomplete and not say so.
+fn inputs(payload: &[u8]) -> Result<Vec<ObjectId>> {
+    let step = || "reading what a verification summary rests on".to_owned();
+    let document: Value = serde_json::from_slice(payload).during(ErrorKind::Repository, step)?;
+    let mut blobs = Vec::new();
+    let inputs = match document.pointer("/predicate/inputAttestations") {
+        None => return Ok(blobs),
+        Some(inputs) => inputs.as_array(),
+    };
+    let wrong = |what: &str| Error::new(ErrorKind::Repository, what).while_(step());
+    for input in inputs.ok_or_else(|| wrong("its inputAttestations are no list"))? {
+        // Approvals in messages are of commits, which are not notes.
+        let Some(blob) = input.pointer("/digest/gitBlob") else { continue };
+        let id = blob.as_str().and_then(|blob| parse_hex(blob.as_bytes()));
+        blobs.push(id.ok_or_else(|| wrong("one of its gitBlob is no id of an object"))?);
+    }
+    Ok(blobs)
 }
 
 /// Opens the objects of a repository once more.
 ///
 /// # Errors
 /// They cannot be read.
-pub fn objects(path: &std::path::Path) -> Result<Trusted> {
+pub fn objects(path: &Path) -> Result<Trusted> {
     let inner = path.join(".git");
     let layout = crate::repo::layout::Layout::open(if inner.is_dir() { &inner } else { path })?;
     Trusted::open(&layout.objects_dir(), layout.hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_summary_rests_on_is_told_or_an_error() {
+        let id = "a".repeat(40);
+        let of = |inputs: &str| inputs_of(&format!(r#"{{"predicate":{{{inputs}}}}}"#));
+        fn inputs_of(payload: &str) -> Result<Vec<ObjectId>> {
+            inputs(payload.as_bytes())
+        }
+        assert_eq!(of("").expect("none").len(), 0);
+        let blob = format!(r#"{{"digest":{{"gitBlob":"{id}"}}}}"#);
+        let commit = format!(r#"{{"digest":{{"gitCommit":"{id}"}}}}"#);
+        let some = of(&format!(r#""inputAttestations":[{blob},{commit}]"#)).expect("one");
+        assert_eq!(some, [parse_hex(id.as_bytes()).expect("an id")]);
+        for wrong in ["not JSON", r#"{"predicate":{"inputAttestations":"all"}}"#] {
+            assert!(inputs(wrong.as_bytes()).is_err(), "{wrong}");
+        }
+        assert!(of(r#""inputAttestations":[{"digest":{"gitBlob":"abc"}}]"#).is_err());
+    }
 }

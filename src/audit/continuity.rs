@@ -12,7 +12,9 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::ledger::record::{Answer, Event, Judged, Record};
+use crate::error::Result;
+use crate::ledger::record::{Answer, Event, Judged, Record, Update};
+use crate::ledger::recorded::Verdict;
 
 /// The control that every protected ref has: who moves it is judged at all.
 const REF: &str = "ref";
@@ -78,6 +80,8 @@ struct Known {
     values: Vec<Option<String>>,
     /// When a push was last judged.
     seen: Option<Timestamp>,
+    /// The last push that was let through: it is pending until its landing is known.
+    last: Option<Place>,
     controls: BTreeMap<String, State>,
 }
 
@@ -89,14 +93,26 @@ struct State {
     gaps: Vec<Gap>,
 }
 
+/// A ledger, and the number of a record in it.
+type Place = (u64, u64);
+
+/// A judgement that let a push through and whose landing is not known yet.
+struct Pending {
+    id: String,
+    time: Timestamp,
+    repository: String,
+    updates: Vec<Update>,
+    verdict: Verdict,
+}
+
 /// Goes along ledgers.
-#[derive(Default)]
 pub struct Tracker {
+    /// What is told: from the first moment to before the second one.
+    window: (Timestamp, Timestamp),
     refs: BTreeMap<(String, String), Known>,
     refusals: BTreeMap<Date, BTreeMap<String, u64>>,
     waived: Vec<Waived>,
-    /// Accepted judgements of the current ledger that have not landed.
-    pending: BTreeMap<u64, Judged>,
+    pending: BTreeMap<Place, Pending>,
     count: u64,
     last: Option<Timestamp>,
 }
@@ -117,37 +133,51 @@ pub struct Told {
     pub until: Option<Timestamp>,
 }
 
+/// Why a landing says nothing about the gates.
+const UNRECORDED: &str = "the verdict was too large to be recorded with its gates";
+
 impl Tracker {
-    /// Goes on with another ledger.
-    pub fn next_ledger(&mut self) {
-        self.pending.clear();
+    /// Tells what was before a moment; of refusals, break-glass and gaps what was not before another one.
+    #[must_use]
+    pub fn within(from: Timestamp, until: Timestamp) -> Self {
+        Self {
+            window: (from, until),
+            refs: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            waived: Vec::new(),
+            pending: BTreeMap::new(),
+            count: 0,
+            last: None,
+        }
     }
 
-    /// Takes the next record; `name` is what the repository is called if the record does not say.
-    pub fn take(&mut self, name: &str, record: &Record) {
+    /// Takes the next record of a ledger; `name` is what the repository is called if the record does not say. The
+    /// ledgers of one repository are taken together, in the order of time.
+    ///
+    /// # Errors
+    /// What was recorded as a verdict is none.
+    pub fn take(&mut self, ledger: u64, name: &str, record: &Record) -> Result<()> {
+        if record.time >= self.window.1 {
+            return Ok(());
+        }
         self.count += 1;
         self.last = self.last.max(Some(record.time));
         match &record.event {
-            Event::Judged(judged) => {
-                let repository = judged.recorded().and_then(|verdict| verdict.repository);
-                let repository = repository.unwrap_or_else(|| name.to_owned());
-                self.judged(&repository, record, judged);
-            }
+            Event::Judged(judged) => self.judged((ledger, record.number), name, record, judged)?,
             Event::Landed(landed) => {
-                if let Some(judged) = self.pending.remove(&landed.judged) {
-                    let repository = judged.recorded().and_then(|verdict| verdict.repository);
-                    let repository = repository.unwrap_or_else(|| name.to_owned());
+                if let Some(pending) = self.pending.remove(&(ledger, landed.judged)) {
                     for update in &landed.refs {
-                        self.landed(&repository, record.time, &judged, &update.r#ref, &update.new);
+                        self.landed(record.time, &pending, update);
                     }
                 }
             }
             // A move that nobody judged shows by the value from which the next landing goes on.
             Event::Moved(_) | Event::Unsummarised(_) | Event::Recovered { .. } => {}
         }
+        Ok(())
     }
 
-    fn judged(&mut self, repository: &str, record: &Record, judged: &Judged) {
+    fn judged(&mut self, place: Place, name: &str, record: &Record, judged: &Judged) -> Result<()> {
         if judged.answer != Answer::Accepted {
             let day = record.time.to_zoned(TimeZone::UTC).date();
             let by_gate = self.refusals.entry(day).or_default();
@@ -164,17 +194,19 @@ impl Tracker {
         }
         // The old values of what could not be judged are the client's claims.
         if judged.answer == Answer::CannotJudge {
-            return;
+            return Ok(());
         }
-        let protected = judged.recorded().map(|verdict| verdict.refs).unwrap_or_default();
-        let is_protected = |name: &str| {
-            protected.iter().any(|judged| judged.r#ref == name && !judged.gates.is_empty())
-        };
+        let verdict = judged.recorded()?;
+        let repository = verdict.repository.clone().unwrap_or_else(|| name.to_owned());
         for update in &judged.updates {
-            let key = (repository.to_owned(), update.r#ref.clone());
-            if !is_protected(&update.r#ref) && !self.refs.contains_key(&key) {
+            let key = (repository.clone(), update.r#ref.clone());
+            let is_protected = verdict.refs.as_ref().is_some_and(|refs| {
+                refs.iter().any(|of| of.r#ref == update.r#ref && !of.gates.is_empty())
+            });
+            if !is_protected && !self.refs.contains_key(&key) {
                 continue;
             }
+            self.has_landed_unmarked(&key, update);
             let known = self.refs.entry(key).or_default();
             if !known.values.is_empty() && !known.values.contains(&update.old) {
                 let from = known.seen.unwrap_or(record.time);
@@ -189,40 +221,58 @@ impl Tracker {
             known.seen = Some(record.time);
             if judged.answer.lets_through() {
                 known.values.push(update.new.clone());
+                known.last = Some(place);
             }
         }
         if judged.answer.lets_through() {
-            self.pending.insert(record.number, judged.clone());
+            let id = judged.id.clone().unwrap_or_default();
+            let updates = judged.updates.clone();
+            let pending = Pending { id, time: record.time, repository, updates, verdict };
+            self.pending.insert(place, pending);
+        }
+        Ok(())
+    }
+
+    /// Where a ref holds what the last push was let through for, that push has landed, though the server has died
+    /// before it could say so.
+    fn has_landed_unmarked(&mut self, key: &(String, String), update: &Update) {
+        let Some(place) = self.refs.get(key).and_then(|known| known.last) else { return };
+        let Some(pending) = self.pending.get(&place) else { return };
+        let led_here = |earlier: &&Update| {
+            earlier.r#ref == update.r#ref && earlier.new.is_some() && earlier.new == update.old
+        };
+        let Some(landed) = pending.updates.iter().find(led_here).cloned() else { return };
+        if landed.old == landed.new {
+            return;
+        }
+        if let Some(mut pending) = self.pending.remove(&place) {
+            self.landed(pending.time, &pending, &landed);
+            // Other refs of the same push show it by themselves.
+            pending.updates.retain(|other| *other != landed);
+            self.pending.insert(place, pending);
         }
     }
 
-    fn landed(
-        &mut self,
-        repository: &str,
-        time: Timestamp,
-        judged: &Judged,
-        name: &str,
-        new: &Option<String>,
-    ) {
-        let key = (repository.to_owned(), name.to_owned());
+    fn landed(&mut self, time: Timestamp, pending: &Pending, update: &Update) {
+        let Pending { id, repository, verdict, .. } = pending;
+        let name = &update.r#ref;
+        let key = (repository.clone(), name.clone());
         let Some(known) = self.refs.get_mut(&key) else { return };
-        known.values = vec![new.clone()];
+        known.values = vec![update.new.clone()];
         known.seen = Some(time);
-        let of_ref = judged
-            .recorded()
-            .and_then(|verdict| verdict.refs.into_iter().find(|judged| judged.r#ref == name));
+        let of_ref = verdict.refs.iter().flatten().find(|judged| judged.r#ref == *name);
         let mut held: BTreeMap<String, bool> = BTreeMap::from([(REF.to_owned(), true)]);
-        let waived = of_ref.as_ref().is_some_and(|of_ref| of_ref.waived.is_some());
-        for gate in of_ref.into_iter().flat_map(|of_ref| of_ref.gates) {
-            let all = held.entry(gate.gate).or_insert(true);
+        let waived = of_ref.is_some_and(|of_ref| of_ref.waived.is_some());
+        for gate in of_ref.into_iter().flat_map(|of_ref| &of_ref.gates) {
+            let all = held.entry(gate.gate.clone()).or_insert(true);
             *all &= gate.passed;
         }
         if waived {
             self.waived.push(Waived {
                 time,
-                repository: repository.to_owned(),
-                r#ref: name.to_owned(),
-                verdict: judged.id.clone().unwrap_or_default(),
+                repository: repository.clone(),
+                r#ref: name.clone(),
+                verdict: id.clone(),
             });
         }
         for gate in held.keys() {
@@ -238,6 +288,7 @@ impl Tracker {
                 }
                 Some(false) if waived => "break-glass let a push through",
                 Some(false) => "a push landed though the gate did not agree",
+                None if verdict.refs.is_none() => UNRECORDED,
                 None => "the policy did not ask for it",
             };
             if state.since.is_some() || held.contains_key(gate) {
@@ -248,27 +299,38 @@ impl Tracker {
         }
     }
 
-    /// Returns what all records said.
+    /// Returns what the records said.
     #[must_use]
     pub fn finish(self) -> Told {
+        let (from, _) = self.window;
         let mut controls = Vec::new();
         for ((repository, name), known) in self.refs {
             // A tag moves once: nothing goes on there.
             if name.starts_with("refs/tags/") {
                 continue;
             }
-            controls.extend(known.controls.into_iter().map(|(gate, state)| Control {
-                repository: repository.clone(),
-                r#ref: name.clone(),
-                gate,
-                since: state.since,
-                landings: state.landings,
-                gaps: state.gaps,
+            controls.extend(known.controls.into_iter().map(|(gate, state)| {
+                // What lies further back was told by an earlier report, but for a gap that still is one.
+                let first = state.gaps.partition_point(|gap| gap.to < from);
+                let first = match state.since {
+                    None if first == state.gaps.len() => first.saturating_sub(1),
+                    _ => first,
+                };
+                Control {
+                    repository: repository.clone(),
+                    r#ref: name.clone(),
+                    gate,
+                    since: state.since,
+                    landings: state.landings,
+                    gaps: state.gaps.into_iter().skip(first).collect(),
+                }
             }));
         }
-        let refusals =
-            self.refusals.into_iter().map(|(day, by_gate)| Refusals { day, by_gate }).collect();
-        Told { controls, refusals, waived: self.waived, records: self.count, until: self.last }
+        let first_day = from.to_zoned(TimeZone::UTC).date();
+        let refusals = self.refusals.into_iter().filter(|(day, _)| *day >= first_day);
+        let refusals = refusals.map(|(day, by_gate)| Refusals { day, by_gate }).collect();
+        let waived = self.waived.into_iter().filter(|waived| waived.time >= from).collect();
+        Told { controls, refusals, waived, records: self.count, until: self.last }
     }
 }
 
@@ -278,7 +340,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::LineDigest;
-    use crate::ledger::record::{Landed, Update};
+    use crate::ledger::record::Landed;
 
     struct Story {
         tracker: Tracker,
@@ -291,13 +353,13 @@ mod tests {
 
     impl Story {
         fn new() -> Self {
-            Self { tracker: Tracker::default(), number: 0 }
+            Self { tracker: Tracker::within(at(0), at(1_000_000)), number: 0 }
         }
 
         fn record(&mut self, event: Event) -> u64 {
             let (number, previous) = (self.number, LineDigest::origin());
             let record = Record { version: 1, number, previous, time: at(number), event };
-            self.tracker.take("app", &record);
+            self.tracker.take(0, "app", &record).expect("a verdict");
             self.number += 1;
             number
         }
@@ -412,5 +474,70 @@ mod tests {
         let told = story.tracker.finish();
         assert_eq!(told.refusals.len(), 1);
         assert_eq!(told.refusals[0].by_gate, BTreeMap::from([("review".to_owned(), 2)]));
+    }
+
+    #[test]
+    fn a_landing_whose_mark_was_lost_shows_by_the_next_push() {
+        let mut story = Story::new();
+        let glass = r#","waived":{"id":"EX-1"}"#;
+        story.lands("a", "b", &BOTH, "");
+        // The server dies before post-receive has said that this has landed.
+        story.judges(Answer::Accepted, "b", "c", &[("review", true), ("scan", false)], glass);
+        story.judges(Answer::Refused, "c", "d", &BOTH, "");
+        let waived: Vec<Timestamp> =
+            story.tracker.waived.iter().map(|waived| waived.time).collect();
+        assert_eq!(waived, [at(2)]);
+        assert_eq!(story.control("scan"), (None, vec!["break-glass let a push through".into()]));
+    }
+
+    #[test]
+    fn what_is_told_is_of_the_quarter_and_controls_are_as_of_its_end() {
+        let tell = |from, until| {
+            let mut story = Story::new();
+            story.tracker = Tracker::within(at(from), at(until));
+            story.lands("a", "b", &BOTH, "");
+            story.lands("x", "c", &BOTH, "");
+            story.lands("c", "d", &BOTH, "");
+            story.lands("y", "e", &[("review", false)], "");
+            story.control("review")
+        };
+        assert_eq!(tell(0, 2), (Some(at(1)), vec![]));
+        let past = "the ref was moved past the hook".to_owned();
+        assert_eq!(tell(0, 6), (Some(at(3)), vec![past.clone()]));
+        assert_eq!(tell(4, 6), (Some(at(3)), vec![]), "an earlier report has told it");
+        let failed = "a push landed though the gate did not agree".to_owned();
+        assert_eq!(tell(4, 9), (None, vec![past, failed.clone()]));
+        assert_eq!(tell(1000, 2000), (None, vec![failed]), "it is one still");
+    }
+
+    #[test]
+    fn a_verdict_that_is_none_is_an_error_and_one_too_large_proves_no_gate() {
+        let mut story = Story::new();
+        story.lands("a", "b", &BOTH, "");
+        let judged = |verdict: &str| {
+            Event::Judged(Judged {
+                id: None,
+                answer: Answer::Accepted,
+                refgate: String::new(),
+                pusher: None,
+                updates: vec![update("b", "c")],
+                codes: vec![],
+                verdict: RawValue::from_string(verdict.into()).expect("JSON"),
+            })
+        };
+        let number = story.record(judged(r#"{"repository":"app","too-large":9}"#));
+        let refs = vec![update("b", "c")];
+        story.record(Event::Landed(Landed {
+            id: String::new(),
+            judged: number,
+            refs,
+            absent: vec![],
+        }));
+        let (number, previous) = (story.number, LineDigest::origin());
+        let event = judged("7");
+        let record = Record { version: 1, number, previous, time: at(number), event };
+        let error = story.tracker.take(0, "app", &record).expect_err("no verdict");
+        assert!(error.to_string().contains("recorded verdict"), "{error}");
+        assert_eq!(story.control("scan"), (None, vec![UNRECORDED.into()]));
     }
 }

@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::continuity::Told;
+use super::exceptions::Row;
 use super::results::{Answer, Results};
 use crate::error::{Error, ErrorKind, Result};
+use crate::evidence::exception::DIRECTORY;
 use crate::evidence::predicate::Sha256;
 use crate::report::text::{cut, escape};
 
@@ -71,9 +73,9 @@ fn item(
 }
 
 impl Findings {
-    /// Gathers what replaying and the ledgers have shown.
+    /// Gathers what replaying, the ledgers and the exceptions have shown.
     #[must_use]
-    pub fn of(quarter: &str, results: &Results, told: &Told) -> Self {
+    pub fn of(quarter: &str, results: &Results, told: &Told, exceptions: &[Row]) -> Self {
         let mut findings = Self::default();
         for replayed in &results.releases {
             let at = (replayed.repository.as_str(), replayed.tag.as_str());
@@ -107,10 +109,19 @@ impl Findings {
                 if all && control.gate != "ref" {
                     continue;
                 }
-                let title = format!("{}: {} (seen {})", control.gate, gap.why, gap.to);
+                let seen = gap.to.strftime("%Y-%m-%d %H:%M UTC");
+                let title = format!("{}: {} (seen {seen})", control.gate, gap.why);
                 let place = format!("{} {}", control.gate, gap.to);
                 findings.items.push(item(quarter, at, &place, "continuity-gap", &title));
             }
+        }
+        for row in exceptions {
+            let subject = format!("{DIRECTORY}/{}.md", row.id);
+            let at = (row.repository.as_str(), subject.as_str());
+            let title = "break-glass was approved, and nobody has reviewed what came of it";
+            let item = item(quarter, at, "", "exception-review-owed", title);
+            findings.covered.insert((item.repository.clone(), item.subject.clone()));
+            findings.items.extend(row.review_owed.then_some(item));
         }
         findings.items.sort_by(|l, r| {
             (&l.repository, &l.subject, &l.code, &l.id).cmp(&(

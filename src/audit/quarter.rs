@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use jiff::civil::date;
+use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 
 use crate::clock::Timestamp;
@@ -33,15 +33,25 @@ impl Quarter {
     /// Says whether a moment lies in the quarter.
     #[must_use]
     pub fn contains(self, time: Timestamp) -> bool {
-        let day = time.to_zoned(TimeZone::UTC).date();
+        let (first, after) = self.bounds();
+        first <= time && time < after
+    }
+
+    /// Returns its first moment, and the first one after it.
+    #[must_use]
+    pub fn bounds(self) -> (Timestamp, Timestamp) {
         let first = date(self.year, self.number * 3 - 2, 1);
         let after = if self.number == 4 {
             date(self.year + 1, 1, 1)
         } else {
             date(self.year, self.number * 3 + 1, 1)
         };
-        first <= day && day < after
+        (midnight(first), midnight(after))
     }
+}
+
+fn midnight(day: Date) -> Timestamp {
+    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 impl fmt::Display for Quarter {

@@ -25,7 +25,7 @@ pub fn run(dir: &Path, command: &Command, out: &mut Output) -> Result<ExitCode> 
             let before = before.as_deref().map(cursor).transpose()?;
             let query = Query { limit: Some(*limit), before, ..query(which)? };
             let entries = match open(dir, at)? {
-                Place::Files(ledger) => index(&ledger, out)?.list(&query)?,
+                Place::Files(ledger) => asked(&ledger, out, |index| index.list(&query))?,
                 #[cfg(feature = "fleet")]
                 Place::Database(mut fleet) => fleet.list(&query)?,
             };
@@ -98,12 +98,16 @@ fn cursor(text: &str) -> Result<Cursor> {
     })
 }
 
-fn index(ledger: &Ledger, out: &mut Output) -> Result<Index> {
-    let index = Index::open(ledger)?;
-    if let Some(why) = &index.rebuilt {
+fn asked<T>(
+    ledger: &Ledger,
+    out: &mut Output,
+    question: impl Fn(&Index) -> Result<T>,
+) -> Result<T> {
+    let (answer, rebuilt) = Index::ask(ledger, question)?;
+    if let Some(why) = rebuilt {
         out.note(&format!("note: the index was rebuilt from the ledger ({why})"));
     }
-    Ok(index)
+    Ok(answer)
 }
 
 fn query(which: &Which) -> Result<Query> {
@@ -185,7 +189,10 @@ fn row(entry: &Entry) -> String {
 
 /// Returns the lines of the judgements with a number.
 pub(super) fn lines(ledger: &Ledger, id: &str, out: &mut Output) -> Result<Vec<Vec<u8>>> {
-    index(ledger, out)?.places(id)?.iter().map(|place| ledger.line_at(place)).collect()
+    asked(ledger, out, |index| index.places(id))?
+        .iter()
+        .map(|place| ledger.line_at(place))
+        .collect()
 }
 
 fn show(lines: &[Vec<u8>], id: &str, out: &mut Output) -> Result<ExitCode> {
@@ -218,14 +225,10 @@ fn fleet_export(
     }
     loop {
         let entries = fleet.list(&query)?;
-        for entry in &entries {
-            match format {
-                ExportFormat::Csv => out.line(&csv_row(entry)),
-                ExportFormat::Jsonl => {
-                    for line in fleet.line_of(entry)? {
-                        out.line(&line);
-                    }
-                }
+        match format {
+            ExportFormat::Csv => entries.iter().for_each(|entry| out.line(&csv_row(entry))),
+            ExportFormat::Jsonl => {
+                fleet.lines_of(&entries)?.iter().for_each(|line| out.line(line));
             }
         }
         query.before = match entries.last() {
@@ -259,8 +262,7 @@ fn export(
     format: ExportFormat,
     out: &mut Output,
 ) -> Result<ExitCode> {
-    let index = index(ledger, out)?;
-    let mut entries = index.list(query)?;
+    let mut entries = asked(ledger, out, |index| index.list(query))?;
     entries.reverse();
     if format == ExportFormat::Csv {
         out.line(CSV_HEADING);

@@ -27,6 +27,7 @@ pub mod release;
 #[cfg(feature = "fleet")]
 mod server;
 pub mod ship;
+mod summary;
 mod trust_root;
 pub mod verify;
 pub mod watch;

@@ -10,7 +10,8 @@ use super::args::VerdictFormat;
 use super::args::release::Verify;
 use super::check::{exit, options, show_error, show_verdict};
 use super::output::Output;
-use super::release::tag::{self, Planned};
+use super::release::tag::{Planned, object};
+use super::{release, summary};
 use crate::client::git::Git;
 use crate::client::workspace::Workspace;
 use crate::clock::Timestamp;
@@ -22,12 +23,27 @@ use crate::repo::tag::Tag;
 use crate::report::remote::Occasion;
 use crate::verdict::Verdict;
 
-/// Judges a release tag.
+/// Judges a release tag, or checks an archive or summaries alone.
 ///
 /// # Errors
 /// It cannot be judged.
 pub fn verify(dir: &Path, args: &Verify, out: &mut Output) -> Result<ExitCode> {
-    let judged = judge_tag(dir, args, out);
+    if let Some(file) = &args.archive {
+        return match args.format {
+            VerdictFormat::Text => release::archive::verify(dir, file, out),
+            other @ (VerdictFormat::Json
+            | VerdictFormat::Sarif
+            | VerdictFormat::Junit
+            | VerdictFormat::Github) => Err(summary::no_form(other, "--archive")),
+        };
+    }
+    let Some(revision) = &args.tag else {
+        return Err(Error::new(ErrorKind::Usage, "no tag is named"));
+    };
+    if args.summary {
+        return summary::show(dir, revision, &args.server, args.format, out);
+    }
+    let judged = judge_tag(dir, revision, args, out);
     let (workspace, planned, verdict) =
         judged.inspect_err(|error| show_error(error, args.format, out))?;
     let options = options(&workspace, Occasion::Release, args.all);
@@ -42,16 +58,22 @@ pub fn verify(dir: &Path, args: &Verify, out: &mut Output) -> Result<ExitCode> {
             workspace.anchor.short(),
             workspace.now
         ));
+        summary::tell(&workspace, commit, out)?;
     }
     Ok(exit(&verdict))
 }
 
-fn judge_tag(dir: &Path, args: &Verify, out: &mut Output) -> Result<(Workspace, Planned, Verdict)> {
+fn judge_tag(
+    dir: &Path,
+    tag: &str,
+    args: &Verify,
+    out: &mut Output,
+) -> Result<(Workspace, Planned, Verdict)> {
     Git::find(dir)?.require_history()?;
     out.progress("asking the server");
     let mut workspace = Workspace::open(dir, args.server.remote.as_deref(), args.server.offline)?;
-    let planned = Planned::of(&workspace, &args.tag)?;
-    let held = tag::object(&workspace, &planned)?;
+    let planned = Planned::of(&workspace, tag)?;
+    let held = object(&workspace, &planned)?;
     if !args.server.offline {
         same_as_on_server(&workspace, &planned, held)?;
     }

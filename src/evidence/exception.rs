@@ -15,6 +15,7 @@ mod package;
 mod scope;
 mod signed;
 mod standing;
+mod state;
 
 use std::fmt;
 
@@ -36,6 +37,7 @@ pub use standing::{
     Approver, Seen, SeenState, Signer, Standing, Verified, assess, could_approve, latest_end,
     may_approve, person,
 };
+pub use state::{STATES, is_review_owed, state};
 
 /// The directory of exception documents, at the root of a tree.
 pub const DIRECTORY: &str = "exceptions";

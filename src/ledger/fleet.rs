@@ -7,6 +7,7 @@
 //! nothing is lost and nothing stands there twice.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use postgres::config::SslMode;
 use postgres::types::ToSql;
@@ -80,6 +81,21 @@ const MIGRATIONS: &[&str] = &[
         done_at TIMESTAMPTZ,
         PRIMARY KEY (audit, repository)
     );
+",
+    "
+    CREATE INDEX refgate_verdict_source ON refgate_verdict (source, time, number);
+    CREATE INDEX refgate_verdict_unlanded ON refgate_verdict (time, source, number)
+        WHERE answer = 'accepted' AND landed IS NULL;
+    ALTER TABLE refgate_ref ADD COLUMN answer TEXT;
+    ALTER TABLE refgate_code ADD COLUMN answer TEXT;
+",
+    "
+    UPDATE refgate_ref x SET answer = v.answer FROM refgate_verdict v
+        WHERE v.source = x.source AND v.number = x.number;
+    UPDATE refgate_code x SET answer = v.answer FROM refgate_verdict v
+        WHERE v.source = x.source AND v.number = x.number;
+    CREATE INDEX refgate_ref_answer ON refgate_ref (ref, answer, time, source, number);
+    CREATE INDEX refgate_code_answer ON refgate_code (code, answer, time, source, number);
 ",
 ];
 
@@ -194,25 +210,29 @@ impl Fleet {
         }
         let row = "INSERT INTO refgate_schema VALUES (1, 0) ON CONFLICT DO NOTHING";
         self.client.batch_execute(row).map_err(step)?;
-        let mut transaction = self.client.transaction().map_err(step)?;
+        // Each step is a transaction of its own: some databases show a new column only behind its end.
+        while self.migrate_once().map_err(step)?? {}
+        Ok(())
+    }
+
+    /// Takes the next step; says whether there was one.
+    fn migrate_once(&mut self) -> Result<Result<bool>, postgres::Error> {
+        let mut transaction = self.client.transaction()?;
         let version: i64 = transaction
-            .query_one("SELECT version FROM refgate_schema WHERE only_row = 1 FOR UPDATE", &[])
-            .map_err(step)?
+            .query_one("SELECT version FROM refgate_schema WHERE only_row = 1 FOR UPDATE", &[])?
             .get(0);
         let steps = usize::try_from(version).ok().and_then(|version| MIGRATIONS.get(version..));
         let Some(steps) = steps else {
             let what = format!("version {version} of the database is not known");
-            return Err(Error::new(ErrorKind::Environment, what)
-                .hint("a newer refgate has been here; install that version"));
+            return Ok(Err(Error::new(ErrorKind::Environment, what)
+                .hint("a newer refgate has been here; install that version")));
         };
-        for sql in steps {
-            transaction.batch_execute(sql).map_err(step)?;
-        }
-        let version = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-        transaction
-            .execute("UPDATE refgate_schema SET version = $1 WHERE only_row = 1", &[&version])
-            .map_err(step)?;
-        transaction.commit().map_err(step)
+        let Some(sql) = steps.first() else { return Ok(Ok(false)) };
+        transaction.batch_execute(sql)?;
+        let set = "UPDATE refgate_schema SET version = $1 WHERE only_row = 1";
+        transaction.execute(set, &[&(version + 1)])?;
+        transaction.commit()?;
+        Ok(Ok(true))
     }
 
     /// Ships the lines of a ledger that the database has not.
@@ -321,7 +341,7 @@ impl Fleet {
     /// # Errors
     /// The database does not answer.
     pub fn list(&mut self, query: &Query) -> Result<Vec<Entry>> {
-        let (sql, values) = select(query);
+        let (sql, values) = self.select(query)?;
         let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(AsRef::as_ref).collect();
         let rows = self.client.query(&sql, &values).map_err(|error| database(&error))?;
         Ok(rows
@@ -338,6 +358,30 @@ impl Fleet {
                 codes: row.get(8),
             })
             .collect())
+    }
+
+    /// Returns how the database answers a question, in its own words: which indexes it walks and how much it reads.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub fn plan(&mut self, query: &Query) -> Result<Vec<String>> {
+        let (sql, values) = self.select(query)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(AsRef::as_ref).collect();
+        let explain = format!("EXPLAIN (ANALYZE, BUFFERS) {sql}");
+        let rows = self.client.query(&explain, &values).map_err(|error| database(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    fn select(&mut self, query: &Query) -> Result<(String, Vec<Box<dyn ToSql + Sync>>)> {
+        let sources = query.repository.as_ref().map(|name| self.sources(name)).transpose()?;
+        Ok(select(query, sources.as_deref()))
+    }
+
+    /// Returns the ledgers of a repository: one for each server that has kept it.
+    fn sources(&mut self, repository: &str) -> Result<Vec<i64>> {
+        let sql = "SELECT id FROM refgate_source WHERE repository = $1 ORDER BY id";
+        let rows = self.client.query(sql, &[&repository]).map_err(|error| database(&error))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Returns the lines of the judgements with a verdict's number, newest first.
@@ -357,25 +401,30 @@ impl Fleet {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Returns the line of a judgement, and that of its landing.
+    /// Returns the lines of judgements, each with that of its landing behind it.
     ///
     /// # Errors
     /// The database does not answer.
-    pub fn line_of(&mut self, entry: &Entry) -> Result<Vec<String>> {
-        let source = entry.source.unwrap_or_default().cast_signed();
+    pub fn lines_of(&mut self, entries: &[Entry]) -> Result<Vec<String>> {
+        let sources: Vec<i64> =
+            entries.iter().map(|entry| entry.source.unwrap_or_default().cast_signed()).collect();
+        let numbers: Vec<i64> = entries.iter().map(|entry| entry.number.cast_signed()).collect();
         let rows = self
             .client
             .query(
-                "SELECT r.line FROM refgate_verdict v \
-                 JOIN refgate_record r ON r.source = v.source AND r.number IN (v.number, v.landed) \
-                 WHERE v.source = $1 AND v.number = $2 ORDER BY r.number",
-                &[&source, &entry.number.cast_signed()],
+                "SELECT r.line FROM unnest($1::BIGINT[], $2::BIGINT[]) WITH ORDINALITY AS e (source, number, place) \
+                 JOIN refgate_verdict v ON v.source = e.source AND v.number = e.number \
+                 CROSS JOIN LATERAL (VALUES (v.number), (v.landed)) AS n (number) \
+                 JOIN refgate_record r ON r.source = e.source AND r.number = n.number \
+                 ORDER BY e.place, r.number",
+                &[&sources, &numbers],
             )
             .map_err(|error| database(&error))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Hands out the records of every ledger with its number and the name of its repository, ledger by ledger and from old to new.
+    /// Hands out the records of every ledger with its number and the name of its repository, repository by repository and from
+    /// old to new; where several servers have kept a repository, their ledgers together in the order of time.
     ///
     /// # Errors
     /// The database does not answer or holds what is no record, or `each` fails.
@@ -383,30 +432,22 @@ impl Fleet {
         &mut self,
         mut each: impl FnMut(i64, &str, &super::Record) -> Result<()>,
     ) -> Result<()> {
-        let step = |error: postgres::Error| database(&error);
         let sources = "SELECT id, repository FROM refgate_source ORDER BY repository, id";
-        for source in self.client.query(sources, &[]).map_err(step)? {
-            let (id, repository): (i64, &str) = (source.get(0), source.get(1));
-            let mut next = 0_i64;
+        let rows = self.client.query(sources, &[]).map_err(|error| database(&error))?;
+        let sources: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        for of_one in sources.chunk_by(|(_, left), (_, right)| left == right) {
+            let mut readers: Vec<Reader<'_>> =
+                of_one.iter().map(|(id, repository)| Reader::new(*id, repository)).collect();
             loop {
-                let rows = self
-                    .client
-                    .query(
-                        "SELECT number, line FROM refgate_record WHERE source = $1 AND number >= $2 ORDER BY number LIMIT 5000",
-                        &[&id, &next],
-                    )
-                    .map_err(step)?;
-                if rows.is_empty() {
-                    break;
+                for reader in &mut readers {
+                    reader.fill(&mut self.client)?;
                 }
-                for row in rows {
-                    next = row.get::<_, i64>(0) + 1;
-                    let record = serde_json::from_str(row.get(1)).map_err(|error| {
-                        let what = format!("record {} of {repository}: {error}", next - 1);
-                        Error::new(ErrorKind::Environment, what)
-                            .hint("see where it breaks: refgate ledger verify --database URL")
-                    })?;
-                    each(id, repository, &record)?;
+                let first = |reader: &&mut Reader<'_>| reader.ready.front().map(|next| next.time);
+                let next =
+                    readers.iter_mut().filter(|reader| first(reader).is_some()).min_by_key(first);
+                let Some(reader) = next else { break };
+                if let Some(record) = reader.ready.pop_front() {
+                    each(reader.source, reader.repository, &record)?;
                 }
             }
         }
@@ -463,6 +504,41 @@ impl Fleet {
             ));
         }
         Ok(found)
+    }
+}
+
+/// Reads the records of one ledger, page by page.
+struct Reader<'a> {
+    source: i64,
+    repository: &'a str,
+    next: i64,
+    is_over: bool,
+    ready: VecDeque<super::Record>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(source: i64, repository: &'a str) -> Self {
+        Self { source, repository, next: 0, is_over: false, ready: VecDeque::new() }
+    }
+
+    fn fill(&mut self, client: &mut Client) -> Result<()> {
+        if self.is_over || !self.ready.is_empty() {
+            return Ok(());
+        }
+        let sql = "SELECT number, line FROM refgate_record WHERE source = $1 AND number >= $2 ORDER BY number LIMIT 2000";
+        let rows =
+            client.query(sql, &[&self.source, &self.next]).map_err(|error| database(&error))?;
+        self.is_over = rows.is_empty();
+        for row in rows {
+            let number: i64 = row.get(0);
+            self.next = number + 1;
+            self.ready.push_back(serde_json::from_str(row.get(1)).map_err(|error| {
+                let what = format!("record {number} of {}: {error}", self.repository);
+                Error::new(ErrorKind::Environment, what)
+                    .hint("see where it breaks: refgate ledger verify --database URL")
+            })?);
+        }
+        Ok(())
     }
 }
 
@@ -551,20 +627,22 @@ impl<'a> Batch<'a> {
         let verdict = transaction
             .prepare("INSERT INTO refgate_verdict VALUES ($1, $2, $3, $4, $5, NULL, $6, $7)")?;
         let by_ref = transaction.prepare(
-            "INSERT INTO refgate_ref SELECT DISTINCT r, $2::TIMESTAMPTZ, $3::BIGINT, $4::BIGINT \
+            "INSERT INTO refgate_ref (ref, time, source, number, answer) \
+             SELECT DISTINCT r, $2::TIMESTAMPTZ, $3::BIGINT, $4::BIGINT, $5::TEXT \
              FROM unnest($1::TEXT[]) AS t (r)",
         )?;
         let by_code = transaction.prepare(
-            "INSERT INTO refgate_code SELECT DISTINCT c, $2::TIMESTAMPTZ, $3::BIGINT, $4::BIGINT \
+            "INSERT INTO refgate_code (code, time, source, number, answer) \
+             SELECT DISTINCT c, $2::TIMESTAMPTZ, $3::BIGINT, $4::BIGINT, $5::TEXT \
              FROM unnest($1::TEXT[]) AS t (c)",
         )?;
         for row in &self.verdicts {
             let Row { number, time, id, answer, refs, codes } = row;
             transaction
                 .execute(&verdict, &[&self.source, number, time, id, answer, refs, codes])?;
-            transaction.execute(&by_ref, &[refs, time, &self.source, number])?;
+            transaction.execute(&by_ref, &[refs, time, &self.source, number, answer])?;
             if !codes.is_empty() {
-                transaction.execute(&by_code, &[codes, time, &self.source, number])?;
+                transaction.execute(&by_code, &[codes, time, &self.source, number, answer])?;
             }
         }
         let landed = transaction
@@ -593,42 +671,56 @@ impl<'a> Batch<'a> {
 }
 
 /// Writes the question as SQL, so that each kind of filter walks an index that is
-/// in the order of the answer.
-fn select(query: &Query) -> (String, Vec<Box<dyn ToSql + Sync>>) {
+/// in the order of the answer: of a ref, of a code, of a repository's ledgers, of an
+/// answer, or of all by time.
+fn select(query: &Query, sources: Option<&[i64]>) -> (String, Vec<Box<dyn ToSql + Sync>>) {
     let mut clauses: Vec<Cow<'static, str>> = Vec::new();
     let mut values: Vec<Box<dyn ToSql + Sync>> = Vec::new();
-    let mut from = "refgate_verdict v".to_owned();
-    let mut order = "v";
+    // Where the walk goes: `v`, or `x` for the judgements of a ref or code alone.
+    let mut walk = ("refgate_verdict", "v");
     let mut value = |value: Box<dyn ToSql + Sync>| {
         values.push(value);
         values.len()
     };
-    if let Some(name) = &query.r#ref {
-        let at = value(Box::new(name.clone()));
-        from =
-            "refgate_ref x JOIN refgate_verdict v ON v.source = x.source AND v.number = x.number"
-                .into();
-        clauses.push(format!("x.ref = ${at}").into());
-        order = "x";
+    match sources {
+        // Known to be one, the order of the index is that of the answer.
+        Some([source]) => {
+            let at = value(Box::new(*source));
+            clauses.push(format!("v.source = ${at}").into());
+        }
+        Some(sources) => {
+            let at = value(Box::new(sources.to_vec()));
+            clauses.push(format!("v.source = ANY (${at}::BIGINT[])").into());
+        }
+        None => {}
     }
-    if let Some(code) = &query.code {
-        let at = value(Box::new(code.clone()));
-        if order == "v" {
-            from = "refgate_code x JOIN refgate_verdict v ON v.source = x.source AND v.number = x.number"
-                .into();
-            clauses.push(format!("x.code = ${at}").into());
-            order = "x";
+    // One repository has few judgements, and few of all have not landed: these are looked at one by one.
+    let is_few = sources.is_some() || query.only_unlanded;
+    for (table, column, columns, wanted) in [
+        ("refgate_code", "code", "codes", &query.code),
+        ("refgate_ref", "ref", "refs", &query.r#ref),
+    ] {
+        let Some(wanted) = wanted else { continue };
+        let at = value(Box::new(wanted.clone()));
+        if is_few {
+            clauses.push(format!("${at} = ANY (v.{columns})").into());
+        } else if walk.1 == "x" {
+            let same = "y.time = x.time AND y.source = x.source AND y.number = x.number";
+            clauses.push(
+                format!("EXISTS (SELECT 1 FROM {table} y WHERE y.{column} = ${at} AND {same})")
+                    .into(),
+            );
         } else {
-            clauses.push(format!("${at} = ANY (v.codes)").into());
+            walk = (table, "x");
+            clauses.push(format!("x.{column} = ${at}").into());
         }
     }
+    let (table, order) = walk;
     if let Some(answer) = query.answer {
         let at = value(Box::new(answer.name()));
-        clauses.push(format!("v.answer = ${at}").into());
-    }
-    if let Some(repository) = &query.repository {
-        let at = value(Box::new(repository.clone()));
-        clauses.push(format!("s.repository = ${at}").into());
+        // Within a repository the index by answer must not be taken: it leads through those of all others.
+        let hidden = if sources.is_some() { " || ''" } else { "" };
+        clauses.push(format!("{order}.answer{hidden} = ${at}").into());
     }
     if let Some(since) = query.since {
         let at = value(Box::new(since));
@@ -651,14 +743,29 @@ fn select(query: &Query) -> (String, Vec<Box<dyn ToSql + Sync>>) {
             )
             .into(),
         );
+        // Said apart as well, so that the index of one source, which lacks it, begins there.
+        clauses.push(format!("{order}.time <= ${time}").into());
     }
     let filter = if clauses.is_empty() { "TRUE".into() } else { clauses.join(" AND ") };
     let limit = query.limit.map_or_else(String::new, |limit| format!(" LIMIT {limit}"));
+    let sorted = |of: &str| format!("ORDER BY {of}.time DESC, {of}.source DESC, {of}.number DESC");
+    let (from, filter) = match order {
+        // The page is cut off before anything is joined, so that no plan can be to join first.
+        "x" => (
+            format!(
+                "(SELECT time, source, number FROM {table} x WHERE {filter} {}{limit}) x \
+                 JOIN refgate_verdict v ON v.source = x.source AND v.number = x.number",
+                sorted("x")
+            ),
+            "TRUE".to_owned(),
+        ),
+        _ => (format!("{table} v"), filter),
+    };
     let sql = format!(
         "SELECT v.source, s.repository, v.number, v.time, v.id, v.answer, \
          v.landed IS NOT NULL, v.refs, v.codes \
-         FROM {from} JOIN refgate_source s ON s.id = v.source WHERE {filter} \
-         ORDER BY {order}.time DESC, {order}.source DESC, {order}.number DESC{limit}"
+         FROM {from} JOIN refgate_source s ON s.id = v.source WHERE {filter} {}{limit}",
+        sorted(order)
     );
     (sql, values)
 }

@@ -20,7 +20,8 @@ use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 const FILE: &str = "index.sqlite";
 
 /// The schema, step by step: a database at version N has the first N steps. A step is never changed, only added to.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE state (
         only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
         count INTEGER NOT NULL,
@@ -56,7 +57,11 @@ const MIGRATIONS: &[&str] = &["
         PRIMARY KEY (code, number, place)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX code_number ON code (number, place);
-"];
+",
+    "
+    CREATE INDEX verdict_unlanded ON verdict (number) WHERE answer = 'accepted' AND landed IS NULL;
+",
+];
 
 /// An index that is up to date.
 pub struct Index {
@@ -94,6 +99,25 @@ impl Index {
             Err(Stale::Ledger(error)) => Err(error),
             Err(Stale::Index(why)) => Self::rebuild(&path, ledger, why),
         }
+    }
+
+    /// Answers a question; where the index turns out to be damaged it is built anew and asked again. Also
+    /// returns why that was, if it was.
+    ///
+    /// # Errors
+    /// The ledger cannot be read, or its chain is broken.
+    pub fn ask<T>(
+        ledger: &Ledger,
+        question: impl Fn(&Self) -> Result<T>,
+    ) -> Result<(T, Option<String>)> {
+        let index = Self::open(ledger)?;
+        let why = match question(&index) {
+            Ok(answer) => return Ok((answer, index.rebuilt)),
+            Err(error) => error.to_string(),
+        };
+        drop(index);
+        let index = Self::rebuild(&ledger.directory().join(FILE), ledger, why)?;
+        Ok((question(&index)?, index.rebuilt))
     }
 
     fn rebuild(path: &Path, ledger: &Ledger, why: String) -> Result<Self> {
@@ -139,7 +163,9 @@ impl Index {
         for step in steps {
             transaction.execute_batch(step)?;
         }
-        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+        if !steps.is_empty() {
+            transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+        }
         let start = position(&transaction)?;
         let mut end = start.clone();
         let mut failed = None;
@@ -157,6 +183,11 @@ impl Index {
             (Err(error), None) if start == Position::origin() => return Err(Stale::Ledger(error)),
             (Err(error), None) => return Err(Stale::Index(error.to_string())),
             (Ok(_), None) => {}
+        }
+        if end == start && steps.is_empty() {
+            // Nothing is new, so nothing has to be written and synced.
+            transaction.rollback()?;
+            return Ok(Self { database, head: end.head, rebuilt: None });
         }
         transaction.execute(
             "INSERT OR REPLACE INTO state VALUES (1, ?1, ?2, ?3, ?4, ?5)",
@@ -196,12 +227,29 @@ impl Index {
         if let Some(answer) = query.answer {
             clause("answer = ?", answer.name().to_owned().into());
         }
-        if let Some(name) = &query.r#ref {
-            clause("number IN (SELECT number FROM ref_update WHERE ref = ?)", name.clone().into());
-        }
+        let mut from = "verdict";
         if let Some(code) = &query.code {
-            clause("number IN (SELECT number FROM code WHERE code = ?)", code.clone().into());
+            from = "code x CROSS JOIN verdict USING (number)";
+            clause("code = ?", code.clone().into());
         }
+        if let Some(name) = &query.r#ref {
+            if query.code.is_some() {
+                clause(
+                    "EXISTS (SELECT 1 FROM ref_update u WHERE u.ref = ? AND u.number = verdict.number)",
+                    name.clone().into(),
+                );
+            } else {
+                // A push may name a ref twice, and is one judgement all the same.
+                from = "ref_update x CROSS JOIN verdict USING (number)";
+                clause(
+                    "x.ref = ? AND NOT EXISTS (SELECT 1 FROM ref_update u \
+                     WHERE u.ref = x.ref AND u.number = x.number AND u.place < x.place)",
+                    name.clone().into(),
+                );
+            }
+        }
+        // In the order of the table that is walked, so that a page costs no more than a page.
+        let order = if from == "verdict" { "verdict.number" } else { "x.number" };
         if let Some(since) = query.since {
             clause("seconds >= ?", since.as_second().into());
         }
@@ -209,17 +257,25 @@ impl Index {
             clause("seconds < ?", until.as_second().into());
         }
         if let Some(before) = query.before {
-            clause("number < ?", before.number.cast_signed().into());
+            if from == "verdict" {
+                clause("verdict.number < ?", before.number.cast_signed().into());
+            } else {
+                clause("x.number < ?", before.number.cast_signed().into());
+            }
         }
         if query.only_unlanded {
-            clause("answer = ? AND landed IS NULL", "accepted".to_owned().into());
+            // In the words of the index, which SQLite would not take by itself: few have not landed.
+            clauses.push("answer = 'accepted' AND landed IS NULL");
+            if from == "verdict" {
+                from = "verdict INDEXED BY verdict_unlanded";
+            }
         }
         let filter = if clauses.is_empty() { "1".into() } else { clauses.join(" AND ") };
         let limit = query.limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX));
         values.push(limit.into());
         let mut statement = self.database.prepare(&format!(
-            "SELECT number, time, id, answer, landed IS NOT NULL FROM verdict \
-             WHERE {filter} ORDER BY number DESC LIMIT ?"
+            "SELECT {order}, time, id, answer, landed IS NOT NULL FROM {from} \
+             WHERE {filter} ORDER BY {order} DESC LIMIT ?"
         ))?;
         let mut refs =
             self.database.prepare("SELECT ref FROM ref_update WHERE number = ? ORDER BY place")?;
@@ -250,10 +306,10 @@ impl Index {
     /// The database cannot be read.
     pub fn places(&self, id: &str) -> Result<Vec<Position>> {
         let find = || -> rusqlite::Result<Vec<Position>> {
-            let sql = "SELECT first, offset FROM verdict WHERE id = ?1 OR CAST(number AS TEXT) = ?1 \
-                       ORDER BY number DESC";
+            let sql = "SELECT first, offset FROM verdict WHERE id = ?1 OR number = ?2 ORDER BY number DESC";
             let mut statement = self.database.prepare(sql)?;
-            let places = statement.query_map([id], |row| {
+            let number: Option<i64> = id.parse().ok();
+            let places = statement.query_map(params![id, number], |row| {
                 let (first, offset): (i64, i64) = (row.get(0)?, row.get(1)?);
                 Ok(Position {
                     first: first.cast_unsigned(),

@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 
 use super::record::Judged;
 use crate::clock::Timestamp;
+use crate::error::{ErrorKind, Result, ResultExt as _};
 
 /// A verdict as `refgate check --format json` writes it; fields that nobody asks for here are left out.
 #[derive(Clone, Debug, Deserialize)]
@@ -16,9 +17,8 @@ pub struct Verdict {
     pub repository: Option<String>,
     /// The trust anchor.
     pub trusted: Option<Anchor>,
-    /// What was judged of each ref.
-    #[serde(default)]
-    pub refs: Vec<Ref>,
+    /// What was judged of each ref; nothing if it was too large to be recorded, or there was no verdict.
+    pub refs: Option<Vec<Ref>>,
 }
 
 /// The commit that the policy was read from.
@@ -88,9 +88,14 @@ pub enum Place {
 }
 
 impl Judged {
-    /// Reads the verdict again; `None` if it was too large to be recorded, or there was none.
-    #[must_use]
-    pub fn recorded(&self) -> Option<Verdict> {
-        serde_json::from_str(self.verdict.get()).ok()
+    /// Reads the verdict again.
+    ///
+    /// # Errors
+    /// What is recorded is no verdict.
+    pub fn recorded(&self) -> Result<Verdict> {
+        serde_json::from_str(self.verdict.get()).during(ErrorKind::Environment, || {
+            let id = self.id.as_deref().unwrap_or("without a number");
+            format!("reading the recorded verdict {id}")
+        })
     }
 }

@@ -22,6 +22,9 @@ struct Document<'a> {
     trusted: Option<Trusted<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pusher: Option<&'a crate::host::Pusher>,
+    /// How many bytes the whole has, where the largest parts are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    too_large: Option<usize>,
     refs: Vec<Ref<'a>>,
 }
 
@@ -39,7 +42,8 @@ struct Ref<'a> {
     old: Option<String>,
     new: Option<String>,
     gates: Vec<Gate<'a>>,
-    violations: Vec<Described<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    violations: Option<Vec<Described<'a>>>,
     /// What a break-glass exception lets pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     waived: Option<&'a Waived>,
@@ -55,8 +59,10 @@ struct Ref<'a> {
 struct Gate<'a> {
     gate: &'static str,
     passed: bool,
-    rule: &'a Rule,
-    rests_on: &'a [crate::evidence::attestation::EvidenceId],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a Rule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rests_on: Option<&'a [crate::evidence::attestation::EvidenceId]>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     excepted: &'a [Excepted],
 }
@@ -97,6 +103,28 @@ pub fn verdict_line(verdict: &Verdict) -> serde_json::Result<String> {
     serde_json::to_string(&document(verdict, super::remote::Options::default()))
 }
 
+/// Writes what summaries and audits go by as JSON on one line, for a verdict that is too large to be recorded: what
+/// each gate said, and a few of the exceptions that it went by.
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub fn short_line(verdict: &Verdict, bytes: usize) -> serde_json::Result<String> {
+    let mut document = document(verdict, super::remote::Options::default());
+    document.too_large = Some(bytes);
+    for judged in &mut document.refs {
+        judged.violations = None;
+        judged.warnings.clear();
+        for gate in &mut judged.gates {
+            (gate.rule, gate.rests_on) = (None, None);
+            gate.excepted = gate.excepted.get(..FEW).unwrap_or(gate.excepted);
+        }
+    }
+    serde_json::to_string(&document)
+}
+
+/// So many exceptions of each gate are in the short form.
+const FEW: usize = 2;
+
 fn document<'v>(verdict: &'v Verdict, options: super::remote::Options<'_>) -> Document<'v> {
     let hex = |id: Option<ObjectId>| id.map(|id| id.to_hex().to_string());
     let refs = verdict
@@ -119,12 +147,12 @@ fn document<'v>(verdict: &'v Verdict, options: super::remote::Options<'_>) -> Do
                     .map(|(gate, outcome)| Gate {
                         gate: gate.name(),
                         passed: outcome.violations.is_empty(),
-                        rule: &outcome.rule,
-                        rests_on: &outcome.rests_on,
+                        rule: Some(&outcome.rule),
+                        rests_on: Some(&outcome.rests_on),
                         excepted: &outcome.excepted,
                     })
                     .collect(),
-                violations: described.collect(),
+                violations: Some(described.collect()),
                 waived: judgement.waived.as_ref(),
                 lifted: judgement.lifted.as_ref(),
                 warnings: judgement.all_warnings().collect(),
@@ -142,6 +170,7 @@ fn document<'v>(verdict: &'v Verdict, options: super::remote::Options<'_>) -> Do
             .as_ref()
             .map(|source| Trusted { r#ref: &source.ref_name, commit: &source.commit_id }),
         pusher: verdict.pusher.as_ref(),
+        too_large: None,
         refs,
     }
 }

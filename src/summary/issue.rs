@@ -38,17 +38,20 @@ const ATTEMPTS: u32 = 10;
 /// Returns the updates of a landed push that have a summary: those of protected refs. What would
 /// have been refused and was only warned about has none: it did not pass.
 pub fn summarised<'l>(landed: &'l Landed, judged: &Judged) -> impl Iterator<Item = &'l Update> {
-    let verdict = judged.recorded();
+    // One that cannot be read shows where its summary is made.
+    let verdict = judged.recorded().ok();
     landed.refs.iter().filter(move |update| {
         update.new.is_some()
             && judged.answer == Answer::Accepted
-            && verdict.as_ref().is_none_or(|verdict| protects(verdict, update).is_some())
+            && verdict
+                .as_ref()
+                .is_none_or(|verdict| verdict.refs.is_none() || protects(verdict, update).is_some())
     })
 }
 
 /// Returns what was judged of an update, if gates stood before it or it was the first one of all.
 fn protects<'v>(verdict: &'v Verdict, update: &Update) -> Option<&'v Ref> {
-    let judged = verdict.refs.iter().find(|judged| judged.r#ref == update.r#ref)?;
+    let judged = verdict.refs.iter().flatten().find(|judged| judged.r#ref == update.r#ref)?;
     let is_first = update.old.is_none()
         && verdict.trusted.as_ref().is_some_and(|anchor| anchor.r#ref == update.r#ref);
     (!judged.gates.is_empty() || is_first).then_some(judged)
@@ -66,9 +69,7 @@ pub fn issue(layout: &Layout, settings: &Settings, found: &[Found], now: Timesta
         if updates.is_empty() {
             continue;
         }
-        let verdict: Verdict = serde_json::from_str(judged.verdict.get())
-            .during(ErrorKind::Internal, || "reading the verdict".into())
-            .map_err(|error| error.while_(step()))?;
+        let verdict = judged.recorded().map_err(|error| error.while_(step()))?;
         wanted.push((judged.id.clone().unwrap_or_default(), updates, verdict));
     }
     if wanted.is_empty() {

@@ -190,3 +190,80 @@ fn t149_a_push_that_a_later_hook_refuses_is_judged_and_never_landed() {
     assert_eq!(main[0]["landed"], true);
     assert_eq!(main[1]["landed"], false, "the first one stays what it was");
 }
+
+#[test]
+fn the_index_is_rebuilt_when_it_is_damaged_inside() {
+    let world = World::new();
+    land(&world);
+    let before = listed(&world, &[]);
+    let index = world.server().join("refgate/index.sqlite");
+    let mut bytes = fs::read(&index).expect("an index");
+    // The head of the file is good; the table that answers is not.
+    let page = usize::from(u16::from_be_bytes([bytes[16], bytes[17]]));
+    assert!(bytes.len() > 4 * page, "{} bytes", bytes.len());
+    bytes[2 * page..].fill(0xa5);
+    fs::write(&index, bytes).expect("written");
+    let said = ledger(&world, &["list", "--format", "json"]);
+    said.accepted();
+    assert!(said.err.contains("the index was rebuilt from the ledger"), "{said}");
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&said.out).expect("JSON"), before);
+    let again = ledger(&world, &["list"]);
+    assert!(!again.err.contains("rebuilt"), "once is enough: {again}");
+}
+
+#[test]
+fn lines_in_another_order_or_cut_in_the_middle_are_named() {
+    let world = World::new();
+    land(&world);
+    let text = fs::read_to_string(file(&world)).expect("the ledger");
+    let lines: Vec<&str> = text.lines().collect();
+    let swapped = {
+        let mut lines = lines.clone();
+        lines.swap(1, 2);
+        lines.join("\n") + "\n"
+    };
+    let missing = [&lines[..2], &lines[3..]].concat().join("\n") + "\n";
+    let halved = text.replacen(lines[2], &lines[2][..lines[2].len() / 2], 1);
+    for (what, text, place) in
+        [("swapped", swapped, ":2:"), ("missing", missing, ":3:"), ("halved", halved, ":3:")]
+    {
+        fs::write(file(&world), text).expect("written");
+        let said = ledger(&world, &["verify"]);
+        assert_eq!(said.code, Some(1), "{what}: {said}");
+        assert!(said.err.contains(&format!("ledger.jsonl{place}")), "{what}: {said}");
+        assert!(said.err.contains("the ledger is broken"), "{what}: {said}");
+        let audit = ["audit", "report", "none.json"];
+        assert_eq!(world.refgate(&world.path("."), &audit).code, Some(2), "{what}");
+        assert_eq!(ledger(&world, &["export"]).code, Some(2), "{what}");
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_stops_pushes_until_the_ledger_is_put_aside_and_nothing_is_lost() {
+    let world = World::new();
+    let dana = world.person("dana");
+    let commit = dana.propose("retry");
+    world.ci_passes(&commit);
+    world.person("cleo").approves(&commit);
+    world.person("ben").approves(&commit);
+    // The clock was a year ahead for one record, and was set right.
+    let directory = world.server().join("refgate");
+    let ahead = refgate::clock::now() + jiff::SignedDuration::from_hours(24 * 365);
+    let line = refgate::ledger::Event::Recovered { bytes: String::new() };
+    refgate::ledger::Ledger::new(directory.clone(), None).append(ahead, line).expect("recorded");
+    let before = world.refs();
+    let said = dana.push(&["retry:main"]);
+    assert!(!said.ok, "{said}");
+    assert!(said.err.contains("record was made at"), "{said}");
+    assert_eq!(world.refs(), before);
+    // As docs/recovery.md says.
+    let aside = world.server().join("refgate-ahead");
+    fs::create_dir(&aside).expect("made");
+    fs::rename(file(&world), aside.join("ledger.jsonl")).expect("moved");
+    dana.push(&["retry:main"]).accepted();
+    ledger(&world, &["verify"]).accepted();
+    let old = ledger(&world, &["verify", "--ledger", &aside.to_string_lossy()]);
+    old.accepted();
+    let all = listed(&world, &[]);
+    assert_eq!(all.len(), 1, "the index is of the new ledger: {all:#?}");
+}

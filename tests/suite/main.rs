@@ -12,8 +12,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod archive;
 mod attach;
 mod audit;
+mod audit_report;
 mod client_approve;
 mod client_check;
 mod client_land;

@@ -24,13 +24,18 @@ pub fn world_with(config: &str) -> World {
 /// The same on a server that was made with these options of `git init`.
 pub fn world_of(init: &[&str], config: &str) -> World {
     let world = World::empty(init);
-    let public = public_key(&world);
-    let fingerprint = fingerprint(&world, &public);
-    let row = format!("| Server | refgate@localhost | `{fingerprint}` | summaries |\n");
+    bootstrap(&world, config, &structure(), "");
+    world
+}
+
+/// Makes the first push to a server, with its key in the last row of the people; `cells` stand behind that row.
+pub fn bootstrap(world: &World, config: &str, structure: &str, cells: &str) {
+    let public = public_key(world);
+    let fingerprint = fingerprint(world, &public);
+    let row = format!("| Server | refgate@localhost | `{fingerprint}` | summaries |{cells}\n");
     let ada = world.person("ada");
     ada.write("meta/keyring/server.pem", &public);
-    world.bootstrap(config, &(structure() + &row));
-    world
+    world.bootstrap(config, &(structure.to_owned() + &row));
 }
 
 fn public_key(world: &World) -> String {
@@ -83,7 +88,7 @@ fn payload(line: &str) -> Value {
 fn shown(world: &World, revision: &str) -> (Said, Value) {
     let eve = world.person("eve");
     eve.git(&["fetch", "-q", "origin"]);
-    let said = eve.refgate(&["audit", "summary", "--format", "json", revision]);
+    let said = eve.refgate(&["verify", "--summary", "--format", "json", revision]);
     let value = serde_json::from_str(&said.out).unwrap_or_default();
     (said, value)
 }

@@ -11,17 +11,21 @@ use crate::audit::continuity::Refusals;
 /// The most columns of a chart.
 const COLUMNS: i64 = 14;
 
-/// The order of gates, and a colour and a pattern for each: prints in grey can be told apart as well.
-const GATES: [(&str, &str); 5] = [
+/// The order of gates and guards, and a colour for each.
+const GATES: [(&str, &str); 9] = [
     ("scan", "#3b6ea5"),
     ("tests", "#c98a1b"),
     ("review", "#7a4f9a"),
     ("checklist", "#2f7f6f"),
-    ("cannot-judge", "#333333"),
+    ("ref", "#8a8f98"),
+    ("notes", "#c3c7cd"),
+    ("exception", "#b5495b"),
+    ("trust", "#5c4632"),
+    ("cannot-judge", "#1d2129"),
 ];
 
-/// The colour of guards, which have no gate.
-const OTHER: &str = "#a3a3a3";
+/// The colour of what a newer refgate has refused.
+const OTHER: &str = "#e0a9c0";
 
 /// Refusals in steps of whole days, so that there are few enough columns.
 pub(super) struct Buckets {
@@ -73,18 +77,18 @@ impl Buckets {
         self.counts.get(&(at, gate.to_owned())).copied().unwrap_or_default()
     }
 
-    /// Returns everything that was counted, as rows of a table.
+    /// Returns the head of a table of everything that was counted.
+    pub(super) fn head(&self) -> Vec<&str> {
+        std::iter::once("From").chain(self.gates.iter().map(String::as_str)).collect()
+    }
+
+    /// Returns the rows of that table: a first day, and what each gate has refused.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
-        let mut rows = Vec::new();
-        for (at, day) in self.days.iter().enumerate() {
-            for gate in &self.gates {
-                let count = self.count(at, gate);
-                if count > 0 {
-                    rows.push(vec![day.to_string(), gate.clone(), count.to_string()]);
-                }
-            }
-        }
-        rows
+        let row = |(at, day): (usize, &Date)| {
+            let counts = self.gates.iter().map(|gate| self.count(at, gate).to_string());
+            std::iter::once(day.to_string()).chain(counts).collect()
+        };
+        self.days.iter().enumerate().map(row).collect()
     }
 
     /// Draws stacked columns with a legend; nothing if nothing was refused.
@@ -211,9 +215,10 @@ mod tests {
             ]);
             let buckets = Buckets::of(&all);
             assert_eq!(buckets.step, step, "{last}");
-            let sum: u64 =
-                buckets.rows().iter().map(|row| row[2].parse::<u64>().expect("a number")).sum();
+            let counts = buckets.rows().into_iter().flat_map(|row| row.into_iter().skip(1));
+            let sum: u64 = counts.map(|count| count.parse::<u64>().expect("a number")).sum();
             assert_eq!(sum, 7, "{last}");
+            assert_eq!(buckets.head(), ["From", "scan", "review", "notes"]);
             assert!(buckets.svg().contains("<svg"), "{last}");
             assert_eq!(buckets.gates, ["scan", "review", "notes"]);
         }

@@ -1,15 +1,15 @@
 //! The report as one page: no script, nothing that is loaded, fit for a screen and for paper.
 
 use super::chart::Buckets;
-use super::markdown::{mark, short};
-use super::{Report, day};
+use super::markdown::{mark, short, shown, state_of};
+use super::{Report, SharedGap, day, gaps};
+use crate::evidence::exception::STATES;
 use crate::policy::gates::Gate;
-use crate::report::text::escape;
 
 /// Makes foreign text fit for a page: control characters are shown, and nothing is markup.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for c in escape(text.as_bytes()).chars() {
+    for c in shown(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -26,35 +26,53 @@ pub(super) fn escaped(text: &str) -> String {
 enum Cell {
     Text(String),
     Code(String),
+    /// A name that may be broken anywhere, since it can be long.
+    Long(String),
     /// An id, which stays on one line.
     Id(String),
     /// Something that was judged: its words, and a class for its colour.
-    State(&'static str, &'static str),
+    State(&'static str, String),
+    /// A day, which stays on one line.
+    Date(String),
     Number(String),
 }
 
 impl Cell {
-    fn html(&self) -> String {
-        match self {
-            Self::Text(text) => format!("<td>{}</td>", escaped(text)),
-            Self::Code(text) => format!("<td><code>{}</code></td>", escaped(text)),
-            Self::Id(text) => format!("<td class=\"id\"><code>{}</code></td>", escaped(text)),
-            Self::State(class, words) => {
-                format!("<td><span class=\"state {class}\">{}</span></td>", escaped(words))
+    /// Writes the cell; `label` is the head of its column, which stands before it where there is no room for columns.
+    fn html(&self, label: &str) -> String {
+        let (class, content) = match self {
+            Self::Text(text) => ("", escaped(text)),
+            Self::Code(text) => ("", format!("<code>{}</code>", escaped(text))),
+            // Broken behind slashes, before it is broken anywhere.
+            Self::Long(text) => {
+                ("long", format!("<code>{}</code>", escaped(text).replace('/', "/<wbr>")))
             }
-            Self::Number(text) => format!("<td class=\"number\">{}</td>", escaped(text)),
-        }
+            Self::Id(text) => ("id", format!("<code>{}</code>", escaped(text))),
+            Self::State(state, words) => {
+                ("", format!("<span class=\"state {state}\">{}</span>", escaped(words)))
+            }
+            Self::Date(text) => ("id", escaped(text)),
+            Self::Number(text) => ("number", escaped(text)),
+        };
+        format!("<td class=\"{class}\" data-label=\"{}\">{content}</td>", escaped(label))
     }
 }
 
 fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
-    let head: String = head.iter().map(|text| format!("<th scope=\"col\">{text}</th>")).collect();
-    let body: String = rows
-        .into_iter()
-        .map(|row| format!("<tr>{}</tr>\n", row.iter().map(Cell::html).collect::<String>()))
-        .collect();
+    table_of("cards", head, rows)
+}
+
+/// Writes a table; the class says whether a narrow screen shows each row by itself.
+fn table_of(class: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<Cell>>) -> String {
+    let row = |cells: Vec<Cell>| {
+        let cells: String = cells.iter().zip(head).map(|(cell, label)| cell.html(label)).collect();
+        format!("<tr>{cells}</tr>\n")
+    };
+    let body: String = rows.into_iter().map(row).collect();
+    let head: String =
+        head.iter().map(|text| format!("<th scope=\"col\">{}</th>", escaped(text))).collect();
     format!(
-        "<div class=\"wide\"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
+        "<div class=\"wide\"><table class=\"{class}\">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
     )
 }
 
@@ -78,12 +96,14 @@ pub fn page(report: &Report) -> String {
     if !report.unreadable.is_empty() {
         body += "<h3>Repositories that could not be read</h3>\n";
         let rows = report.unreadable.iter().map(|unreadable| {
-            vec![Cell::Code(unreadable.path.clone()), Cell::Text(unreadable.why.clone())]
+            vec![Cell::Long(unreadable.path.clone()), Cell::Text(unreadable.why.clone())]
         });
         body += &table(&["Clone", "Why"], rows);
     }
     body += "</section>\n<section><h2>Findings</h2>\n";
     body += &findings(report);
+    body += "</section>\n<section><h2>Exceptions by state</h2>\n";
+    body += &exceptions(report);
     body += "</section>\n";
     body += &ledgers(report);
     format!(
@@ -119,14 +139,14 @@ fn releases(report: &Report) -> String {
         };
         let mut row = vec![
             Cell::Text(release.portfolio.clone()),
-            Cell::Code(release.repository.clone()),
+            Cell::Long(release.repository.clone()),
             Cell::Code(short(&release.tag).to_owned()),
-            Cell::Text(day(release.time)),
-            Cell::State(class, drawn.outcome()),
+            Cell::Date(day(release.time)),
+            Cell::State(class, drawn.outcome().into()),
         ];
         row.extend(Gate::ALL.map(|gate| match drawn.gate(gate.name()) {
-            Some(true) => Cell::State("good", mark(Some(true))),
-            Some(false) => Cell::State("bad", mark(Some(false))),
+            Some(true) => Cell::State("good", mark(Some(true)).into()),
+            Some(false) => Cell::State("bad", mark(Some(false)).into()),
             None => Cell::Text("-".into()),
         }));
         row.push(Cell::Number(drawn.judgements().to_string()));
@@ -142,13 +162,60 @@ fn findings(report: &Report) -> String {
     let rows = report.findings.iter().map(|item| {
         vec![
             Cell::Id(item.id.clone()),
-            Cell::Code(item.code.clone()),
-            Cell::Code(item.repository.clone()),
+            Cell::Long(item.code.clone()),
+            Cell::Long(item.repository.clone()),
             Cell::Code(short(&item.subject).to_owned()),
             Cell::Text(item.title.clone()),
         ]
     });
     table(&["Id", "Code", "Repository", "Subject", "What"], rows)
+}
+
+fn exceptions(report: &Report) -> String {
+    let exceptions = &report.exceptions;
+    let mut out = String::from("<ul class=\"counts small\">");
+    for state in STATES {
+        let count = exceptions.by_state.get(state).copied().unwrap_or_default();
+        out += &format!("<li><b>{count}</b> {state}</li>");
+    }
+    out += "</ul>\n";
+    if exceptions.all.is_empty() {
+        out += "<p>There are no exceptions.</p>\n";
+    } else {
+        let rows = exceptions.all.iter().map(|row| {
+            let class = match row.state {
+                _ if row.review_owed => "bad",
+                "approved" => "good",
+                "requested" | "expiring" => "unknown",
+                "self-approved" | "too-long" => "bad",
+                _ => "over",
+            };
+            vec![
+                Cell::State(class, state_of(row)),
+                Cell::Long(row.repository.clone()),
+                Cell::Id(row.id.clone()),
+                Cell::Text(row.owner.clone()),
+                Cell::Text(row.approved_by.join(", ")),
+                Cell::Date(row.requested.clone()),
+                Cell::Date(row.expires.clone()),
+            ]
+        });
+        let head =
+            ["State", "Repository", "Exception", "Owner", "Approved by", "Requested", "Last day"];
+        out += &table(&head, rows);
+    }
+    if !exceptions.unread.is_empty() {
+        out += "<h3>Not counted, since they could not be read</h3>\n";
+        let rows = exceptions.unread.iter().map(|unread| {
+            vec![
+                Cell::Long(unread.repository.clone()),
+                Cell::Long(unread.file.clone().unwrap_or_default()),
+                Cell::Text(unread.why.clone()),
+            ]
+        });
+        out += &table(&["Repository", "Document", "Why"], rows);
+    }
+    out
 }
 
 fn ledgers(report: &Report) -> String {
@@ -164,18 +231,15 @@ fn ledgers(report: &Report) -> String {
             days => format!("{days} days"),
         };
         out += &format!(
-            "<figure>{chart}<figcaption>One column is {step}; a push that several gates refused counts for each. {} records were read.</figcaption></figure>\n",
+            "<figure><div class=\"wide\">{chart}</div><figcaption>One column is {step}; a push that several gates refused counts for each. {} records were read.</figcaption></figure>\n",
             told.records
         );
         let rows = buckets.rows().into_iter().map(|row| {
-            let mut cells: Vec<Cell> = row.into_iter().map(Cell::Text).collect();
-            if let Some(Cell::Text(count)) = cells.pop() {
-                cells.push(Cell::Number(count));
-            }
-            cells
+            let mut cells = row.into_iter();
+            let first = cells.next().map(Cell::Date);
+            first.into_iter().chain(cells.map(Cell::Number)).collect()
         });
-        let numbers = table(&["From", "Gate", "Refused"], rows);
-        out += &format!("<details><summary>The same as numbers</summary>\n{numbers}</details>\n");
+        out += &table_of("numbers", &buckets.head(), rows);
     }
     out += "</section>\n<section><h2>Continuity of controls</h2>\n";
     if told.controls.is_empty() {
@@ -183,12 +247,12 @@ fn ledgers(report: &Report) -> String {
     } else {
         let rows = told.controls.iter().map(|control| {
             vec![
-                Cell::Code(control.repository.clone()),
+                Cell::Long(control.repository.clone()),
                 Cell::Code(short(&control.r#ref).to_owned()),
                 Cell::Text(control.gate.clone()),
                 match control.since {
-                    Some(since) => Cell::Text(day(since)),
-                    None => Cell::State("bad", "does not hold"),
+                    Some(since) => Cell::Date(day(since)),
+                    None => Cell::State("bad", "does not hold".into()),
                 },
                 Cell::Number(control.landings.to_string()),
                 Cell::Number(control.gaps.len().to_string()),
@@ -196,31 +260,29 @@ fn ledgers(report: &Report) -> String {
         });
         out += &table(&["Repository", "Ref", "Control", "Holds since", "Landings", "Gaps"], rows);
     }
-    let gaps: Vec<Vec<Cell>> = told
-        .controls
+    let gaps: Vec<Vec<Cell>> = gaps(&told.controls)
         .iter()
-        .flat_map(|control| control.gaps.iter().map(move |gap| (control, gap)))
-        .map(|(control, gap)| {
+        .map(|SharedGap { repository, r#ref, controls, gap }| {
             vec![
-                Cell::Code(control.repository.clone()),
-                Cell::Code(short(&control.r#ref).to_owned()),
-                Cell::Text(control.gate.clone()),
-                Cell::Text(day(gap.from)),
-                Cell::Text(day(gap.to)),
+                Cell::Long((*repository).to_owned()),
+                Cell::Code(short(r#ref).to_owned()),
+                Cell::Text(controls.join(", ")),
+                Cell::Date(day(gap.from)),
+                Cell::Date(day(gap.to)),
                 Cell::Text(gap.why.clone()),
             ]
         })
         .collect();
     if !gaps.is_empty() {
         out += "<h3>Gaps</h3>\n";
-        out += &table(&["Repository", "Ref", "Control", "Held until", "Seen", "Why"], gaps);
+        out += &table(&["Repository", "Ref", "Controls", "Held until", "Seen", "Why"], gaps);
     }
     if !told.waived.is_empty() {
         out += "<h3>Let through by break-glass</h3>\n";
         let rows = told.waived.iter().map(|waived| {
             vec![
-                Cell::Text(day(waived.time)),
-                Cell::Code(waived.repository.clone()),
+                Cell::Date(day(waived.time)),
+                Cell::Long(waived.repository.clone()),
                 Cell::Code(short(&waived.r#ref).to_owned()),
                 Cell::Code(waived.verdict.clone()),
             ]
@@ -239,26 +301,43 @@ h1 { font-size: 28px; line-height: 1.2; margin: 0 0 6px; }
 h2 { font-size: 19px; margin: 38px 0 10px; }
 h3 { font-size: 15px; margin: 24px 0 8px; }
 header p { margin: 0; color: #545b66; }
-code { font: 0.92em ui-monospace, 'DejaVu Sans Mono', Menlo, monospace; overflow-wrap: anywhere; }
+code { font: 0.92em ui-monospace, 'DejaVu Sans Mono', Menlo, monospace; overflow-wrap: break-word; }
+td.long { min-width: 18ch; overflow-wrap: anywhere; }
+td.long code { overflow-wrap: anywhere; }
 .counts { list-style: none; display: flex; flex-wrap: wrap; gap: 10px; margin: 22px 0 0; padding: 0; }
 .counts li { flex: 1 1 150px; border: 1px solid #d9dde3; border-radius: 6px; padding: 10px 14px; color: #545b66; }
 .counts b { display: block; font-size: 26px; line-height: 1.2; color: #1d2129; }
+.counts.small { margin: 8px 0 14px; }
+.counts.small li { flex-basis: 96px; padding: 6px 10px; font-size: 13px; }
+.counts.small b { font-size: 19px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { text-align: left; font-weight: 600; color: #545b66; border-bottom: 2px solid #c4c9d1; padding: 6px 12px 6px 0; white-space: nowrap; }
 td { border-bottom: 1px solid #e6e9ed; padding: 6px 12px 6px 0; vertical-align: top; }
 td.id { white-space: nowrap; }
 td.number { font-variant-numeric: tabular-nums; }
-.state { display: inline-block; padding: 0 8px; border-radius: 10px; border: 1px solid; white-space: nowrap; font-size: 13px; }
+.state { display: inline-block; padding: 0 8px; border-radius: 10px; border: 1px solid; white-space: nowrap; font-size: 0.92em; }
 .good { color: #1c6b3c; background: #edf7f0; border-color: #b6dcc3; }
 .bad { color: #9c1f1f; background: #fdf0f0; border-color: #e8bcbc; font-weight: 600; }
+.over { color: #545b66; background: #f4f5f7; border-color: #d9dde3; }
 .unknown { color: #6b5200; background: #fdf7e3; border-color: #e5d59a; }
 figure { margin: 0; }
 svg { display: block; width: 100%; height: auto; }
 svg text.axis { font-size: 10px; fill: #545b66; }
 svg .grid { stroke: #e6e9ed; }
-figcaption, summary { color: #545b66; font-size: 13px; }
-summary { cursor: pointer; margin: 8px 0; }
+figcaption { color: #545b66; font-size: 13px; margin: 4px 0 10px; }
+.numbers { width: auto; }
+.numbers th, .numbers td { padding: 3px 28px 3px 0; }
+@media screen and (max-width: 720px) {
+  main { padding: 20px 16px 40px; }
+  svg { min-width: 600px; }
+  .numbers th, .numbers td { padding-right: 14px; }
+  .cards, .cards tbody, .cards tr, .cards td { display: block; }
+  .cards thead { display: none; }
+  .cards tr { border-bottom: 1px solid #c4c9d1; padding: 8px 0; }
+  .cards td { border: 0; padding: 1px 0 1px 112px; min-height: 1.5em; position: relative; overflow-wrap: anywhere; }
+  .cards td::before { content: attr(data-label); position: absolute; left: 0; color: #545b66; }
+}
 @media print {
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }

@@ -1,13 +1,20 @@
 //! The report in Markdown.
 
-use super::{Report, day, line};
+use super::{Report, SharedGap, day, gaps, line};
+use crate::audit::exceptions::Row;
+use crate::evidence::exception::STATES;
 use crate::policy::gates::Gate;
 use crate::report::text::escape;
+
+/// Shows control characters and the like; quotation marks need no sign here.
+pub(super) fn shown(text: &str) -> String {
+    escape(text.as_bytes()).replace("\\\"", "\"")
+}
 
 /// Makes foreign text fit for a cell: it shows as it is, and is no markup.
 fn cell(text: &str) -> String {
     let mut out = String::new();
-    for c in escape(text.as_bytes()).chars() {
+    for c in shown(text).chars() {
         if matches!(c, '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '~' | '!')
         {
             out.push('\\');
@@ -92,11 +99,46 @@ pub fn document(report: &Report) -> String {
         });
         table(&mut out, &["Id", "Code", "Repository", "Subject", "What"], rows);
     }
+    out += "## Exceptions by state\n\n";
+    let counts = report.exceptions.by_state.iter();
+    let rows = STATES.iter().filter_map(|state| {
+        let (_, count) = counts.clone().find(|(counted, _)| *counted == state)?;
+        Some(vec![(*state).to_owned(), count.to_string()])
+    });
+    table(&mut out, &["State", "Exceptions"], rows);
+    if !report.exceptions.all.is_empty() {
+        let rows = report.exceptions.all.iter().map(|row| {
+            vec![
+                state_of(row),
+                row.repository.clone(),
+                row.id.clone(),
+                row.owner.clone(),
+                row.approved_by.join(", "),
+                row.requested.clone(),
+                row.expires.clone(),
+            ]
+        });
+        let head =
+            ["State", "Repository", "Exception", "Owner", "Approved by", "Requested", "Last day"];
+        table(&mut out, &head, rows);
+    }
+    if !report.exceptions.unread.is_empty() {
+        out += "Not counted, since they could not be read:\n\n";
+        let rows = report.exceptions.unread.iter().map(|unread| {
+            let file = unread.file.clone().unwrap_or_default();
+            vec![unread.repository.clone(), file, unread.why.clone()]
+        });
+        table(&mut out, &["Repository", "Document", "Why"], rows);
+    }
     if let Some(told) = &report.ledgers {
         line(&mut out, &format!("## Ledgers\n\n{} records were read.\n", told.records));
         out += "### Refused pushes by gate\n\n";
-        let rows = super::chart::Buckets::of(&told.refusals).rows();
-        table(&mut out, &["From", "Gate", "Refused"], rows);
+        let buckets = super::chart::Buckets::of(&told.refusals);
+        if told.refusals.is_empty() {
+            out += "No push was refused.\n\n";
+        } else {
+            table(&mut out, &buckets.head(), buckets.rows());
+        }
         out += "### Continuity of controls\n\n";
         let rows = told.controls.iter().map(|control| {
             let since = control.since.map_or_else(|| "does not hold".to_owned(), day);
@@ -110,6 +152,24 @@ pub fn document(report: &Report) -> String {
             ]
         });
         table(&mut out, &["Repository", "Ref", "Control", "Since", "Landings", "Gaps"], rows);
+        let gaps: Vec<Vec<String>> = gaps(&told.controls)
+            .iter()
+            .map(|SharedGap { repository, r#ref, controls, gap }| {
+                vec![
+                    (*repository).to_owned(),
+                    short(r#ref).to_owned(),
+                    controls.join(", "),
+                    day(gap.from),
+                    day(gap.to),
+                    gap.why.clone(),
+                ]
+            })
+            .collect();
+        if !gaps.is_empty() {
+            out += "### Gaps\n\n";
+            let head = ["Repository", "Ref", "Controls", "Held until", "Seen", "Why"];
+            table(&mut out, &head, gaps);
+        }
         if !told.waived.is_empty() {
             out += "### Break-glass\n\n";
             let rows = told.waived.iter().map(|w| {
@@ -127,6 +187,18 @@ pub fn document(report: &Report) -> String {
     out.truncate(end);
     out.push('\n');
     out
+}
+
+/// Returns the state of an exception and what belongs to it, in words.
+pub(super) fn state_of(row: &Row) -> String {
+    let mut text = row.state.to_owned();
+    if row.break_glass {
+        text += ", break-glass";
+    }
+    if row.review_owed {
+        text += ", review owed";
+    }
+    text
 }
 
 /// Returns the words for what a gate said.

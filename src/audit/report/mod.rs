@@ -4,11 +4,14 @@ mod chart;
 mod html;
 mod markdown;
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 pub use self::html::page;
 pub use self::markdown::document;
-use super::continuity::Told;
+use super::continuity::{Control, Gap, Told};
+use super::exceptions::Exceptions;
 use super::findings::{Findings, Item};
 use super::results::{Answer, Replayed, Results};
 use super::sample::{Release, Sample, Unreadable};
@@ -37,7 +40,9 @@ pub struct Report {
     pub unreadable: Vec<Unreadable>,
     /// What is to be mended.
     pub findings: Vec<Item>,
-    /// What the ledgers say; nothing where none was read.
+    /// The exceptions of the repositories of the sample, as of the day of the report.
+    pub exceptions: Exceptions,
+    /// What the ledgers say until the end of the quarter; nothing where none was read.
     pub ledgers: Option<Told>,
 }
 
@@ -88,6 +93,7 @@ impl Report {
         sample: &Sample,
         results: &Results,
         findings: &Findings,
+        exceptions: Exceptions,
         ledgers: Option<Told>,
         time: Timestamp,
     ) -> Self {
@@ -108,6 +114,7 @@ impl Report {
             releases: releases.collect(),
             unreadable: sample.unreadable.clone(),
             findings: findings.items.clone(),
+            exceptions,
             ledgers,
         }
     }
@@ -125,6 +132,28 @@ impl Report {
             ("could not be judged", self.releases.len() - accepted - refused),
         ]
     }
+}
+
+/// A gap, and all controls of a ref that share it.
+struct SharedGap<'a> {
+    repository: &'a str,
+    r#ref: &'a str,
+    controls: Vec<&'a str>,
+    gap: &'a Gap,
+}
+
+/// Returns the gaps by repository, ref and time, each once.
+fn gaps(controls: &[Control]) -> Vec<SharedGap<'_>> {
+    let mut shared: BTreeMap<_, SharedGap<'_>> = BTreeMap::new();
+    for Control { repository, r#ref, gate, gaps, .. } in controls {
+        for gap in gaps {
+            let one = shared
+                .entry((repository, r#ref, gap.to, gap.from, &gap.why))
+                .or_insert_with(|| SharedGap { repository, r#ref, controls: Vec::new(), gap });
+            one.controls.push(gate);
+        }
+    }
+    shared.into_values().collect()
 }
 
 /// Returns a day.

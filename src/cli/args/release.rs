@@ -1,5 +1,7 @@
 //! `refgate release` and `refgate verify`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{Format, Server, VerdictFormat};
@@ -14,6 +16,8 @@ pub enum Release {
     Sign(Sign),
     /// Show when nothing may land, now and next
     Freeze(Freeze),
+    /// Write everything that a release rests on into one file, which refgate verify --archive checks
+    Archive(Archive),
 }
 
 #[derive(Debug, Args)]
@@ -80,10 +84,26 @@ pub struct Freeze {
 }
 
 #[derive(Debug, Args)]
-pub struct Verify {
+pub struct Archive {
     /// The release tag
     #[arg(value_name = "TAG")]
     pub tag: String,
+    /// The file [default: TAG.tar]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The release tag; with --summary any revision
+    #[arg(value_name = "TAG", required_unless_present = "archive")]
+    pub tag: Option<String>,
+    /// Check the archive of a release instead, without clone, server and network
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["tag", "at", "all", "summary"])]
+    pub archive: Option<PathBuf>,
+    /// Only show the verification summaries, and whether a server that the policy lists signed them
+    #[arg(long, conflicts_with_all = ["at", "all"])]
+    pub summary: bool,
     /// Judge as of this time (2026-11-25T10:00:00Z), or as of the time that the tag says with "tag" [default: now]
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,

@@ -6,8 +6,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::cli::args::{Format, Server};
-
 #[derive(Debug, Subcommand)]
 pub enum Audit {
     /// Draw the releases of a quarter that are audited
@@ -16,12 +14,6 @@ pub enum Audit {
     Run(Run),
     /// Write what the audit has found, for people and for programs
     Report(Report),
-    /// Write everything that a release rests on into one file
-    Archive(Archive),
-    /// Check such a file, without server and network
-    VerifyArchive(VerifyArchive),
-    /// Show the verification summaries of a commit, and whether a server that the policy lists signed them
-    Summary(Summary),
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +77,9 @@ pub struct Report {
     /// The results of replaying it [default: beside the sample]
     #[arg(long, value_name = "FILE")]
     pub results: Option<PathBuf>,
+    /// The directory of clones by the names of their repositories, for exceptions [default: where they were when the sample was drawn]
+    #[arg(long, value_name = "DIR")]
+    pub clones: Option<PathBuf>,
     /// A repository of the server, or the directory of a ledger, for refusals and continuity
     #[arg(long, value_name = "DIR")]
     pub ledger: Vec<PathBuf>,
@@ -101,33 +96,4 @@ pub struct Report {
     /// Keep the findings in this file as well: .md, .csv or .json
     #[arg(long, value_name = "FILE")]
     pub backlog: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub struct Archive {
-    /// The release tag
-    #[arg(value_name = "TAG")]
-    pub tag: String,
-    /// The file
-    #[arg(short, long, value_name = "FILE")]
-    pub output: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct VerifyArchive {
-    /// The file
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub struct Summary {
-    /// The commit, or a tag of it
-    #[arg(value_name = "REVISION", default_value = "HEAD")]
-    pub revision: String,
-    /// How to print
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
-    #[command(flatten)]
-    pub server: Server,
 }

@@ -1,11 +1,9 @@
 //! `refgate audit`: what auditors look at, from clones and ledgers.
 
-mod archive;
 pub mod args;
 mod report;
 mod run;
 mod sample;
-mod summary;
 #[cfg(feature = "fleet")]
 mod workers;
 
@@ -26,8 +24,5 @@ pub fn run(dir: &Path, command: &Audit, out: &mut Output) -> Result<ExitCode> {
         Audit::Sample(args) => sample::sample(dir, args, out),
         Audit::Run(args) => run::run(dir, args, out),
         Audit::Report(args) => report::report(dir, args, out),
-        Audit::Archive(args) => archive::write(dir, args, out),
-        Audit::VerifyArchive(args) => archive::verify(dir, args, out),
-        Audit::Summary(args) => summary::show(dir, args, out),
     }
 }

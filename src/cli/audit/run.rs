@@ -116,7 +116,7 @@ fn tasks(sample: &Sample, args: &Args, dir: &Path, results: &Results) -> Vec<Tas
         }
         let task = by_repository.entry(&release.repository).or_insert_with(|| Task {
             repository: release.repository.clone(),
-            path: clone_of(release, args, dir),
+            path: clone_of(release, args.clones.as_deref(), dir),
             releases: Vec::new(),
         });
         task.releases.push(release.clone());
@@ -125,8 +125,8 @@ fn tasks(sample: &Sample, args: &Args, dir: &Path, results: &Results) -> Vec<Tas
 }
 
 /// Returns where the clone of a release's repository is.
-fn clone_of(release: &Release, args: &Args, dir: &Path) -> PathBuf {
-    let Some(clones) = &args.clones else { return PathBuf::from(&release.path) };
+pub(super) fn clone_of(release: &Release, clones: Option<&Path>, dir: &Path) -> PathBuf {
+    let Some(clones) = clones else { return PathBuf::from(&release.path) };
     let name = Path::new(&release.repository);
     // A name is no path: it must not lead out of the directory.
     let inside = name.components().all(|part| matches!(part, std::path::Component::Normal(_)));

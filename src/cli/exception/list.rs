@@ -14,7 +14,8 @@ use crate::cli::{ACCEPTED, REFUSED};
 use crate::collect::evidence::EvidenceReader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::exception::{
-    Document, ExceptionId, Known, Side, Standing, WARN_DAYS, Waives, business_days_since,
+    Document, ExceptionId, Known, Side, Standing, Waives, business_days_since, is_review_owed,
+    state,
 };
 use crate::verdict::Grounds;
 use crate::violation::Problem;
@@ -150,24 +151,13 @@ impl Row {
         let rules = &policy.config().exceptions;
         let now = desk.workspace.now;
         let days_left = crate::evidence::exception::days_between(desk.today(), exception.expires);
-        let (state, approvers) = match &document.standing {
-            Standing::InForce { approvers, days_left } if *days_left <= WARN_DAYS => {
-                ("expiring", approvers.as_slice())
-            }
-            Standing::InForce { approvers, .. } => ("approved", approvers.as_slice()),
-            Standing::Expired { approvers, .. } => ("expired", approvers.as_slice()),
-            Standing::TooLong { approvers, .. } => ("too-long", approvers.as_slice()),
-            Standing::Unapproved { .. } => ("requested", [].as_slice()),
-            Standing::SelfApproved { .. } => ("self-approved", [].as_slice()),
-            Standing::Revoked { .. } => ("revoked", [].as_slice()),
-        };
+        let (state, approvers) = state(&document.standing);
         let waits = matches!(
             document.standing,
             Standing::Unapproved { .. } | Standing::SelfApproved { .. }
         );
         let waiting = waits.then(|| business_days_since(rules, exception.requested, now));
         let break_glass = exception.waives == Waives::EveryGate;
-        let reviewed = document.is_reviewed(policy, now);
         let in_force = matches!(document.standing, Standing::InForce { .. });
         let unused = match used {
             Some(used) if in_force && exception.waives == Waives::Findings => {
@@ -188,7 +178,7 @@ impl Row {
             days_left,
             business_days_waiting: waiting,
             overdue: waiting.is_some_and(|days| days > *rules.answer_within),
-            review_owed: break_glass && !approvers.is_empty() && !reviewed,
+            review_owed: is_review_owed(policy, document, now),
             approved_by: approvers.iter().map(|approver| approver.person.id.to_string()).collect(),
             on_server: document.side == Side::Trusted,
         })

@@ -1,5 +1,6 @@
-//! `refgate release`: the document, the check before the tag, the signed tag, and freezes.
+//! `refgate release`: the document, the check before the tag, the signed tag, freezes, and archives.
 
+pub(super) mod archive;
 mod freeze;
 mod new;
 pub(super) mod sign;
@@ -22,5 +23,6 @@ pub fn run(dir: &Path, command: &Release, out: &mut Output) -> Result<ExitCode> 
         Release::Check(args) => sign::check(dir, args, out),
         Release::Sign(args) => sign::sign(dir, args, out),
         Release::Freeze(args) => freeze::freeze(dir, args, out),
+        Release::Archive(args) => archive::write(dir, args, out),
     }
 }
