@@ -220,11 +220,11 @@ fn audits_read_reftable_servers_and_mirrors() {
     let (place, file) = (mirror.to_string_lossy(), world.path("audit/release.tar"));
     let file = file.to_string_lossy();
     world
-        .refgate(&world.path("audit"), &["-C", &place, "audit", "archive", "v1.0.0", "-o", &file])
+        .refgate(&world.path("audit"), &["-C", &place, "release", "archive", "v1.0.0", "-o", &file])
         .accepted();
     let mut check = world.refgate_command();
     check.current_dir(world.path("audit")).env("GIT_DEFAULT_REF_FORMAT", "reftable");
-    let said: Said = output(check.args(["audit", "verify-archive", &file])).into();
+    let said: Said = output(check.args(["verify", "--archive", &file])).into();
     said.accepted();
 }
 
