@@ -39,15 +39,13 @@ pub fn text(hook: Hook, program: &Path, hooks: Option<&Path>) -> Result<String> 
         Hook::ProcReceive => PROC_RECEIVE,
         Hook::ReferenceTransaction => REFERENCE_TRANSACTION,
     };
-    let (first, rest) = text.split_once('\n').unwrap_or_default();
-    let first = match utf8(program)? {
-        program if hooks.is_none() => first.replace("@REFGATE@", program),
-        _ => SHELL.to_owned(),
-    };
-    let is_direct = program.is_absolute()
-        && first.len() < FIRST_LINE_BYTES
-        && first.split_ascii_whitespace().count() == 2;
-    let first = if is_direct { first } else { SHELL.to_owned() };
+    let (shell, rest) = text.split_once('\n').unwrap_or_default();
+    let direct = format!("#!{} hook={}", utf8(program)?, hook.name());
+    let is_direct = hooks.is_none()
+        && program.is_absolute()
+        && direct.len() < FIRST_LINE_BYTES
+        && direct.split_ascii_whitespace().count() == 2;
+    let first = if is_direct { &direct } else { shell };
     let rest = rest.replace("@REFGATE@", &quoted(program)?);
     let rest = match hooks {
         Some(hooks) => {
@@ -58,9 +56,6 @@ pub fn text(hook: Hook, program: &Path, hooks: Option<&Path>) -> Result<String> 
     };
     Ok(format!("{first}\n{rest}"))
 }
-
-/// The first line of a script that a shell reads.
-const SHELL: &str = "#!/bin/sh";
 
 fn utf8(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| {
