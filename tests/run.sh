@@ -82,7 +82,7 @@ run cargo clippy --locked --workspace --all-targets --features sigstore -- -D wa
 RUSTDOCFLAGS="-D warnings" run cargo doc --locked --features sigstore --no-deps
 # nextest runs no doc tests; some show that what must not compile does not.
 run cargo test --locked --features sigstore --doc
-run fuzz/run.sh 3
+REFGATE_FUZZ_SEED=1 run fuzz/run.sh 3
 if cargo nextest --version >/dev/null 2>&1; then
     run cargo nextest run --locked --features sigstore --no-fail-fast
 else

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::format::excerpt::ascii;
 use crate::id::CommitId;
 use crate::principal::PrincipalId;
 use crate::refname::RefName;
@@ -277,7 +278,7 @@ impl SignedStatement {
             return Err(malformed("it is no JSON object"));
         }
         let fields: OwnedFields =
-            serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
+            serde_json::from_slice(line).map_err(|error| malformed(ascii(&error.to_string())))?;
         let (statement, ref_name) = fields.borrow().read()?;
         let ref_name = ref_name.ok_or_else(|| malformed("ref is no full ref name"))?;
         Ok((statement, ref_name))

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::format::excerpt::{ascii, quoted};
+
 /// The payload type of in-toto statements (in-toto attestation framework, Envelope).
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
@@ -86,8 +88,8 @@ impl Envelope {
     fn from_raw(raw: &RawEnvelope<'_>) -> Result<Self, String> {
         if raw.payload_type != PAYLOAD_TYPE {
             return Err(format!(
-                "payloadType is {:?}, not {PAYLOAD_TYPE}",
-                shorten(&raw.payload_type)
+                "payloadType is {}, not {PAYLOAD_TYPE}",
+                quoted(&raw.payload_type)
             ));
         }
         if raw.signatures.is_empty() {
@@ -236,10 +238,7 @@ impl<'a> Statement<'a> {
     pub fn parse(payload: &'a [u8]) -> Result<Self, String> {
         let raw: RawStatement<'a> = object(payload)?;
         if ![STATEMENT_TYPE, STATEMENT_TYPE_V0_1].contains(&raw.statement_type.as_ref()) {
-            return Err(format!(
-                "_type is {:?}, not {STATEMENT_TYPE}",
-                shorten(&raw.statement_type)
-            ));
+            return Err(format!("_type is {}, not {STATEMENT_TYPE}", quoted(&raw.statement_type)));
         }
         if raw.subject.is_empty() {
             return Err("subject is empty: it speaks of no commit".into());
@@ -278,7 +277,7 @@ fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
     }
     std::str::from_utf8(bytes)
         .map_err(|error| format!("it is not UTF-8 at offset {}", error.valid_up_to()))?;
-    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    serde_json::from_slice(bytes).map_err(|error| ascii(&error.to_string()))
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {

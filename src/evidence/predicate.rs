@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::dsse::Statement;
+use super::format::excerpt::{ascii, quoted};
 use super::kind::Kind;
 use crate::id::BlobId;
 
@@ -151,16 +152,15 @@ impl<'a> Predicate<'a> {
             Some(Known::Own) => return Self::read_own(statement.predicate.get()),
             Some(Known::Report(default)) => default,
             None => {
-                let shown: String = statement.predicate_type.chars().take(100).collect();
+                let shown = quoted(&statement.predicate_type);
                 return Err(format!(
-                    "predicateType {shown:?} is not one of {REPORT_TYPE}, {SARIF_TYPE}, {CYCLONEDX_TYPE}, {SPDX_TYPE}, {VULNS_TYPE}, {COSIGN_VULN_TYPE}, {TEST_RESULT_TYPE}"
+                    "predicateType {shown} is not one of {REPORT_TYPE}, {SARIF_TYPE}, {CYCLONEDX_TYPE}, {SPDX_TYPE}, {VULNS_TYPE}, {COSIGN_VULN_TYPE}, {TEST_RESULT_TYPE}"
                 ));
             }
         };
         let kind = match annotation(statement, |subject| subject.annotations.kind.as_ref())? {
-            Some(text) => {
-                Kind::parse(text).ok_or_else(|| format!("{text:?} is no kind of evidence"))?
-            }
+            Some(text) => Kind::parse(text)
+                .ok_or_else(|| format!("{} is no kind of evidence", quoted(text)))?,
             None => default.ok_or("no annotation refgate.dev/kind says which test suite ran")?,
         };
         let at = annotation(statement, |subject| subject.annotations.at.as_ref())?;
@@ -173,9 +173,9 @@ impl<'a> Predicate<'a> {
             return Err("predicate is no JSON object".into());
         }
         let wire: Wire =
-            serde_json::from_str(json).map_err(|error| format!("predicate: {error}"))?;
+            serde_json::from_str(json).map_err(|error| ascii(&format!("predicate: {error}")))?;
         let kind = Kind::parse(&wire.kind)
-            .ok_or_else(|| format!("{:?} is no kind of evidence", wire.kind))?;
+            .ok_or_else(|| format!("{} is no kind of evidence", quoted(&wire.kind)))?;
         let sha256 = sha256(&wire.report.digest.sha256)
             .ok_or("report.digest.sha256 is not 64 hex digits")?;
         let blob = match &wire.report.digest.git_blob {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::level::level_of;
 use crate::clock::Timestamp;
 use crate::evidence::dsse::STATEMENT_TYPE;
+use crate::evidence::format::excerpt::{ascii, quoted};
 
 /// The type of the predicate (SLSA v1.2, Verification Summary Attestation).
 pub const PREDICATE_TYPE: &str = "https://slsa.dev/verification_summary/v1";
@@ -187,11 +188,11 @@ struct RawPolicy {
 /// # Errors
 /// It is no summary that refgate has written and that says PASSED; says why.
 pub fn read(payload: &[u8]) -> Result<Read, String> {
-    let raw: RawStatement =
-        serde_json::from_slice(payload).map_err(|error| format!("it is no summary: {error}"))?;
+    let raw: RawStatement = serde_json::from_slice(payload)
+        .map_err(|error| ascii(&format!("it is no summary: {error}")))?;
     let is = |what: &str, found: String, wanted: &str| match found == wanted {
         true => Ok(()),
-        false => Err(format!("its {what} is {found:.100?}, not {wanted}")),
+        false => Err(format!("its {what} is {}, not {wanted}", quoted(&found))),
     };
     is("_type", raw.statement_type, STATEMENT_TYPE)?;
     is("predicateType", raw.predicate_type, PREDICATE_TYPE)?;
@@ -232,6 +233,23 @@ mod tests {
             policy: "c".repeat(40),
             inputs: vec![("refs/notes/refgate/evidence".into(), "gitBlob", "d".repeat(40))],
             claims: vec!["SLSA_SOURCE_LEVEL_3".into(), "ORG_SOURCE_REFGATE_SCAN".into()],
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_plain_words_whatever_the_text() {
+        let good = String::from_utf8(summary().payload()).expect("text");
+        let hostile = "\u{443}\u{202e}\u{1b}[31m";
+        let quoted = serde_json::to_string(hostile).expect("JSON");
+        for (old, new) in [
+            (r#""gitCommit":"#, format!(r#""gitCommit":{quoted},"gitCommit":"#)),
+            (r#""subject":["#, format!(r#""subject":{quoted},"x":["#)),
+            (STATEMENT_TYPE, hostile.escape_debug().to_string().replace("\\u{1b}", "")),
+        ] {
+            let bad = good.replacen(old, &new, 1);
+            assert_ne!(bad, good, "{old}");
+            let why = read(bad.as_bytes()).map(|_| ()).expect_err("refused");
+            assert!(why.bytes().all(|b| matches!(b, b' '..=b'~')) && why.len() < 400, "{why:?}");
         }
     }
 

@@ -47,7 +47,7 @@ pub(in crate::evidence) fn name(text: &str) -> String {
 }
 
 /// Returns the beginning of a text in double quotes, as printable ASCII.
-pub(in crate::evidence) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars().take(PROSE_CHARS) {
         out.extend(c.escape_default());
@@ -57,7 +57,7 @@ pub(in crate::evidence) fn quoted(text: &str) -> String {
 }
 
 /// Returns the beginning of a message that holds foreign text, as printable ASCII.
-pub(super) fn ascii(message: &str) -> String {
+pub(crate) fn ascii(message: &str) -> String {
     let mut out = String::new();
     for c in message.chars().take(PROSE_CHARS) {
         if c.is_ascii() && !c.is_ascii_control() {

@@ -18,7 +18,7 @@ mod detect_secrets;
 mod envelope;
 mod error;
 mod eslint;
-pub(super) mod excerpt;
+pub(crate) mod excerpt;
 mod gitlab;
 mod gitleaks;
 mod go_test;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Statement, Status, Vex, time};
+use crate::evidence::format::excerpt::ascii;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,7 +70,8 @@ struct Affected {
 }
 
 pub(super) fn read(json: &str) -> Result<Vex, String> {
-    let document: Document = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let document: Document =
+        serde_json::from_str(json).map_err(|error| ascii(&error.to_string()))?;
     if document.bom_format != "CycloneDX" {
         return Err("bomFormat is not CycloneDX".into());
     }

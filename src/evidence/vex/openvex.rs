@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::{Statement, Status, Vex, time};
 use crate::evidence::exception::PackagePattern;
+use crate::evidence::format::excerpt::{ascii, quoted};
 
 /// The context of the version that is read.
 const CONTEXT: &str = "https://openvex.dev/ns/v0.2.0";
@@ -73,10 +74,11 @@ struct Identifiers {
 }
 
 pub(super) fn read(json: &str) -> Result<Vex, String> {
-    let document: Document = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let document: Document =
+        serde_json::from_str(json).map_err(|error| ascii(&error.to_string()))?;
     if document.context != CONTEXT {
-        let shown: String = document.context.chars().take(60).collect();
-        return Err(format!("@context is {shown:?}, not that of OpenVEX 0.2.0"));
+        let shown = quoted(&document.context);
+        return Err(format!("@context is {shown}, not that of OpenVEX 0.2.0"));
     }
     let made = time(Some(&document.timestamp))?;
     let at = time(document.last_updated.as_deref())?.or(made).ok_or("timestamp is missing")?;
