@@ -55,7 +55,8 @@ while read -r old new ref; do
     done
 done
 EOF
-chmod +x "$dir/noop-sh" "$dir/verify-commit"
+printf '#!%s hook=pre-receive\n' "$refgate" >"$dir/pre-receive"
+chmod +x "$dir/noop-sh" "$dir/verify-commit" "$dir/pre-receive"
 printf 'refgate: %s bytes, for %s\n' "$(wc -c <"$refgate")" "$target"
 
 say generate
@@ -95,4 +96,4 @@ $measure process --rounds "$rounds" --ref refs/heads/topic \
 say "git push, one commit"
 export KEYS="$dir/base/keys"
 $measure push --rounds "$rounds" none= noop="$dir/noop" noop-sh="$dir/noop-sh" \
-    installed:ours="$refgate" git-verify-commit="$dir/verify-commit" -- "$dir/base"
+    pre-receive="$dir/pre-receive" installed:ours="$refgate" git-verify-commit="$dir/verify-commit" -- "$dir/base"

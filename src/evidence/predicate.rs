@@ -216,7 +216,7 @@ fn annotation<'s>(
 
 fn time(text: impl AsRef<str>) -> Result<Timestamp, String> {
     let text = text.as_ref();
-    text.parse().map_err(|_| format!("{text:?} is no time like 2026-11-23T10:12:00Z"))
+    text.parse().map_err(|_| format!("{} is no time like 2026-11-23T10:12:00Z", quoted(text)))
 }
 
 fn sha256(hex: &str) -> Option<Sha256> {

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use super::dsse::Statement as InToto;
 use super::exception::PackagePattern;
+use super::format::excerpt::quoted;
 use super::predicate::CYCLONEDX_TYPE;
 use super::report::{Finding, Location};
 use crate::violation::Person;
@@ -116,8 +117,8 @@ pub fn read_document(predicate_type: &str, json: &str) -> Result<Vex, String> {
     } else if is_cyclonedx {
         cyclonedx::read(json)?
     } else {
-        let shown: String = predicate_type.chars().take(100).collect();
-        return Err(format!("predicateType {shown:?} is neither OpenVEX 0.2.0 nor CycloneDX"));
+        let shown = quoted(predicate_type);
+        return Err(format!("predicateType {shown} is neither OpenVEX 0.2.0 nor CycloneDX"));
     };
     if vex.statements.len() > MAX_STATEMENTS {
         return Err(format!("it has more than {MAX_STATEMENTS} statements"));
@@ -203,8 +204,7 @@ fn package(text: &str, status: Status) -> Option<PackagePattern> {
 /// Reads a time as both formats write it.
 fn time(text: Option<&str>) -> Result<Option<Timestamp>, String> {
     text.map(|text| {
-        let shown: String = text.chars().take(40).collect();
-        text.parse().map_err(|_| format!("{shown:?} is no time like 2026-11-23T10:12:00Z"))
+        text.parse().map_err(|_| format!("{} is no time like 2026-11-23T10:12:00Z", quoted(text)))
     })
     .transpose()
 }

@@ -87,8 +87,9 @@ fn parse_line(line: &[u8], place: &Place) -> Result<Option<Entry>, Fault> {
     let options = Options::parse(options)?;
     let fingerprint = parse_key(rest)?;
     let who = if options.cert_authority {
-        let list = PatternList::parse(&principals)
-            .ok_or_else(|| (format!("empty name in the principals {principals:?}"), None))?;
+        let list = PatternList::parse(&principals).ok_or_else(|| {
+            (format!("empty name in the principals {}", quoted(principals.as_bytes())), None)
+        })?;
         Who::CertifiedBy(list)
     } else {
         Who::Names(parse_names(&principals)?)
@@ -142,7 +143,10 @@ fn take_principals(line: &[u8]) -> Result<(String, &[u8]), Fault> {
         Ok(text) if text.is_ascii() && !text.contains('"') => {
             if text.bytes().any(|b| b.is_ascii_uppercase()) {
                 let help = "write it in lower case: OpenSSH compares names byte by byte";
-                return Err((format!("upper-case letters in the principals {text:?}"), Some(help)));
+                return Err((
+                    format!("upper-case letters in the principals {}", quoted(text.as_bytes())),
+                    Some(help),
+                ));
             }
             Ok((text.into(), rest))
         }
@@ -163,7 +167,7 @@ fn parse_names(principals: &str) -> Result<Vec<String>, Fault> {
         };
         let help = "list each person's key with the one name of that person; \
                     patterns belong on cert-authority lines";
-        Err((format!("{problem} in the principals {principals:?}"), Some(help)))
+        Err((format!("{problem} in the principals {}", quoted(principals.as_bytes())), Some(help)))
     };
     principals.split(',').map(name).collect()
 }
@@ -219,8 +223,9 @@ impl Options {
                 b"namespaces" => {
                     let (value, rest) = take_value(name, rest)?;
                     repeats(options.namespaces.is_some())?;
-                    let list = PatternList::parse(&value)
-                        .ok_or_else(|| (format!("empty name in the namespaces {value:?}"), None))?;
+                    let list = PatternList::parse(&value).ok_or_else(|| {
+                        (format!("empty name in the namespaces {}", quoted(value.as_bytes())), None)
+                    })?;
                     options.namespaces = Some(list);
                     rest
                 }

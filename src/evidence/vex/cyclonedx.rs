@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Statement, Status, Vex, time};
-use crate::evidence::format::excerpt::ascii;
+use crate::evidence::format::excerpt::{ascii, quoted};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,7 +108,7 @@ impl Vulnerability {
             Some("not_affected") => Status::NotAffected,
             Some("resolved" | "resolved_with_pedigree") => Status::Fixed,
             Some("exploitable" | "in_triage" | "false_positive") => Status::Other,
-            Some(other) => return Err(format!("state {other:?} is not known")),
+            Some(other) => return Err(format!("state {} is not known", quoted(other))),
             None => return Err("the analysis has no state".into()),
         };
         let detail = analysis.detail.as_deref().map(str::trim).unwrap_or_default();

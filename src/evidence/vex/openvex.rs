@@ -98,12 +98,12 @@ impl Said {
             "not_affected" => Status::NotAffected,
             "fixed" => Status::Fixed,
             "affected" | "under_investigation" => Status::Other,
-            other => return Err(format!("status {other:?} is not known")),
+            other => return Err(format!("status {} is not known", quoted(other))),
         };
         if let Some(justification) = &self.justification
             && !JUSTIFICATIONS.contains(&justification.as_str())
         {
-            return Err(format!("justification {justification:?} is not known"));
+            return Err(format!("justification {} is not known", quoted(justification)));
         }
         let impact = self.impact_statement.as_deref().map(str::trim).unwrap_or_default();
         if status == Status::NotAffected && self.justification.is_none() && impact.is_empty() {
