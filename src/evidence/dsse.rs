@@ -196,9 +196,10 @@ impl<'de> Deserialize<'de> for DigestSet {
                         return Err(A::Error::custom("a subject has too many digests"));
                     }
                     if let Some(first) = digests.insert(algorithm, digest) {
-                        let message =
-                            format!("an algorithm has two digests, one of them {first:?}");
-                        return Err(A::Error::custom(shorten(&message)));
+                        let first = quoted(&first);
+                        return Err(A::Error::custom(format!(
+                            "an algorithm has two digests, one of them {first}"
+                        )));
                     }
                 }
                 Ok(DigestSet(digests))
@@ -282,10 +283,6 @@ fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, String> {
 
 fn decode(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(100).collect()
 }
 
 #[cfg(test)]

@@ -264,9 +264,7 @@ fn status_says_in_few_lines_who_can_give_what() {
         "{status}"
     );
     world.ci_passes(&commit);
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let status = dana.refgate(&["status"]);
     assert!(status.ok && status.out.ends_with("it would be accepted\n"), "{status}");
     assert!(status.out.contains("  review      ok\n"), "{status}");

@@ -258,9 +258,7 @@ fn t146_giteas_dispatcher_runs_refgate_beside_its_own_hook() {
     let commit = dana.propose("retry");
     let said = world.refuses(&["review-approval-missing"], || dana.push(&["retry:main"]));
     assert!(said.err.contains("gitea was here"), "{said}");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     dana.push(&["retry:main"]).accepted();
     // "Resync hooks" rewrites gitea's own files and leaves ours.
     script(&world.server().join("hooks/pre-receive"), DISPATCHER);
@@ -299,9 +297,7 @@ fn a_custom_hook_of_gitlab_judges_what_gitaly_hands_over() {
     let said = start();
     assert_eq!(said.code, Some(1), "{said}");
     assert!(said.err.contains("GL-HOOK-ERR: error[review-approval-missing]"), "{said}");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     assert_eq!(start().code, Some(0));
 }
 

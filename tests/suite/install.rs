@@ -339,9 +339,7 @@ fn what_cannot_be_recorded_is_not_accepted_and_goes_through_later() {
     open_up(&world.path("."));
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let disk = Disk::mount(&world.path("records"), 64);
     let settings = world.server().join("refgate.toml");
     let good = std::fs::read_to_string(&settings).expect("settings");
@@ -366,9 +364,7 @@ fn a_hook_run_by_the_wrong_user_refuses() {
     open_up(&world.path("."));
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     // The hook starts a binary that everybody can reach.
     let binary = world.path("refgate");
     std::fs::copy(env!("CARGO_BIN_EXE_refgate"), &binary).expect("copied");
@@ -453,9 +449,7 @@ fn hooks_that_are_kept_run_as_git_ran_them() {
     let dana = world.person("dana");
     let commit = dana.propose("topic");
     world.refuses(&["review-approval-missing"], || dana.push(&["topic:main"]));
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     std::fs::remove_file(&seen).expect("removed");
     let main = world.on_server("refs/heads/main").expect("a tip");
     let said = dana.push(&["topic:main"]);

@@ -31,8 +31,7 @@ fn land(world: &World) -> String {
     assert!(!dana.push(&["retry:main"]).ok);
     world.ci_passes(&commit);
     assert!(!dana.push(&["retry:main"]).ok);
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     dana.push(&["retry:main"]).accepted();
     commit
 }
@@ -136,8 +135,7 @@ fn t122_what_cannot_be_recorded_is_not_accepted() {
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     world.ci_passes(&commit);
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     let before = world.refs();
     let settings = world.server().join("refgate.toml");
     let text = fs::read_to_string(&settings).expect("settings");
@@ -175,8 +173,7 @@ fn t149_a_push_that_a_later_hook_refuses_is_judged_and_never_landed() {
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     world.ci_passes(&commit);
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     let update = world.server().join("hooks/update");
     fs::write(&update, "#!/bin/sh\nexit 1\n").expect("written");
     use std::os::unix::fs::PermissionsExt as _;
@@ -244,8 +241,7 @@ fn a_clock_that_jumps_stops_pushes_until_the_ledger_is_put_aside_and_nothing_is_
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     world.ci_passes(&commit);
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     // The clock was a year ahead for one record, and was set right.
     let directory = world.server().join("refgate");
     let ahead = refgate::clock::now() + jiff::SignedDuration::from_hours(24 * 365);

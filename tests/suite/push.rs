@@ -38,8 +38,7 @@ fn a_high_finding_blocks() {
     let ci = world.person("ci");
     let bandit = corpus("sarif/bandit-1.9.4-pyapp.sarif");
     ci.refgate(&["attach", "--push", "--sast", &bandit, &commit]).accepted();
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     let before = world.refs();
     let refused = dana.push(&["retry:main"]);
     refused.refused(&["scan-finding-open"]);
@@ -56,8 +55,7 @@ fn failed_tests_block() {
     let ci = world.person("ci");
     let failed = format!("unit={}", corpus("junit/pytest-9.2.0-pyapp.xml"));
     ci.refgate(&["attach", "--push", "--tests", &failed, &commit]).accepted();
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     dana.push(&["retry:main"]).refused(&["tests-failed"]);
 }
 
@@ -89,9 +87,7 @@ fn evidence_and_branch_may_come_in_one_push() {
     let world = World::new();
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     // CI attests in its own clone and hands its notes over without pushing them.
     let ci = world.person("ci");
     ci.git(&["fetch", "-q", "origin"]);

@@ -67,9 +67,7 @@ fn t154_refs_that_migrate_are_guarded_on_both_sides() {
         world.server_git(&["refs", "migrate", &format!("--ref-format={format}")]);
         world.refuses(&["review-approval-missing"], || dana.push(&["retry:main"]));
     }
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     dana.push(&["retry:main"]).accepted();
     assert_eq!(world.on_server("refs/heads/main"), Some(commit));
 }

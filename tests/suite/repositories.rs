@@ -16,9 +16,7 @@ fn t153_a_sha256_repository_from_first_push_to_release_branch() {
     world.refuses(codes, || dana.push(&["retry:main"]));
     world.person("ci").git(&["fetch", "-q", "origin"]);
     world.person("ci").refgate(&attach_clean(&commit)).accepted();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     dana.push(&["retry:main"]).accepted();
     dana.push(&["retry:release/1.0"]).accepted();
     let zero = "0".repeat(64);
@@ -61,9 +59,7 @@ fn packed_refs_and_packed_objects() {
     let said = world.refuses(&["review-approval-missing"], || dana.push(&["many:main"]));
     assert!(said.err.contains("Many files"), "{said}");
     dana.push(&["many"]).accepted();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     world.server_git(&["pack-refs", "--all", "--prune"]);
     world.server_git(&["repack", "-adq"]);
     dana.push(&["many:main"]).accepted();
@@ -144,9 +140,7 @@ fn adoption_by_a_repository_that_has_a_history() {
     let dana = world.person("dana");
     let commit = dana.propose("next");
     world.refuses(&["review-approval-missing"], || dana.push(&["next:main"]));
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     dana.push(&["next:main"]).accepted();
 }
 

@@ -21,9 +21,7 @@ fn co_authors_and_committers_do_not_approve_their_own_work() {
     dana.write("net/up.rs", "pair\n");
     let commit = dana.commit("Pair\n\nCo-authored-by: Ben Ito <BEN@example.org>");
     dana.push(&["pair"]).accepted();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let refused = dana.push(&["pair:main"]);
     refused.refused(&["review-self-approved"]);
     assert!(refused.err.contains("co-author of this change"), "{refused}");
@@ -68,9 +66,7 @@ fn whoever_signed_a_commit_took_part_whatever_names_it_bears() {
     ]);
     ben.push(&["signed"]).accepted();
     let commit = ben.head();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     ben.push(&["signed:main"]).refused(&["review-self-approved"]);
 }
 
@@ -93,9 +89,7 @@ fn an_approver_may_merge_cleanly_and_no_more() {
     let refused = ben.push(&["merged:main"]);
     refused.refused(&["review-self-approved"]);
     assert!(refused.err.contains("made a merge with content of its own"), "{refused}");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     ben.topic("merged");
     ben.git(&["merge", "-q", "--no-ff", "-m", "Merge", &commit]);
     ben.push(&["merged:main"]).accepted();
@@ -112,9 +106,7 @@ fn each_touched_domain_needs_a_reviewer_and_one_may_serve_several() {
     dana.write("net-docs/up.md", "both\n");
     let commit = dana.commit("Two domains of one reviewer");
     dana.push(&["both"]).accepted();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     dana.push(&["both:main"]).accepted();
 
     dana.topic("three");
@@ -122,9 +114,7 @@ fn each_touched_domain_needs_a_reviewer_and_one_may_serve_several() {
     dana.write("db/schema.sql", "three\n");
     let commit = dana.commit("Domains of two reviewers");
     dana.push(&["three"]).accepted();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let refused = dana.push(&["three:main"]);
     refused.refused(&["review-reviewer-missing"]);
     assert!(refused.err.contains("no reviewer of db") && refused.err.contains("Eve Sand"));
@@ -158,9 +148,7 @@ fn paths_of_no_domain_need_a_second_maintainer() {
     dana.write("README.md", "# changed\n");
     let commit = dana.commit("Change the readme");
     dana.push(&["readme"]).accepted();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let refused = dana.push(&["readme:main"]);
     refused.refused(&["review-maintainer-missing"]);
     assert!(refused.err.contains("README.md") && refused.err.contains("Ada Lovelace"), "{refused}");
@@ -180,9 +168,7 @@ fn trusted_files_need_the_trust_threshold_on_top() {
     dana.write("meta/refgate.toml", config);
     let commit = dana.commit("Shorten approvals");
     dana.push(&["rules"]).accepted();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let refused = dana.push(&["rules:main"]);
     refused.refused(&["review-threshold-missing"]);
     assert!(refused.err.contains("meta/refgate.toml") && refused.err.contains("Ada Lovelace"));
@@ -220,9 +206,7 @@ fn an_approval_that_was_withdrawn_does_not_count() {
     let world = world();
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     world.person("ben").refgate(&["withdraw", &commit, "--push"]).accepted();
     let refused = dana.push(&["retry:main"]);
     refused.refused(&["review-maintainer-missing"]);
@@ -234,9 +218,7 @@ fn people_of_no_role_do_not_object_and_strangers_cannot_sign() {
     let world = world();
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let eve = world.person("eve").refgate(&["reject", &commit, "-m", "no", "--push"]);
     assert_eq!(eve.code, Some(2), "{eve}");
     assert!(eve.err.contains("neither a maintainer nor a domain reviewer"), "{eve}");

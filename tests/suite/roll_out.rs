@@ -64,9 +64,7 @@ fn one_gate_can_warn_while_the_others_refuse() {
     set(&world, "", "[modes]\nscan = \"warn\"\ntests = \"warn\"");
     let said = world.refuses(&["review-approval-missing"], || dana.push(&["retry:main"]));
     assert!(said.err.contains("warning[scan-evidence-missing]"), "{said}");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let said = dana.push(&["retry:main"]);
     said.accepted();
     assert!(said.err.contains("warning[tests-evidence-missing]"), "{said}");
@@ -131,9 +129,7 @@ fn t130_t131_signed_pushes_are_verified_by_refgate_itself() {
     set(&world, "", "[identity]\nrequire = \"signed-push\"");
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     world.refuses(&["trust-push-unsigned"], || dana.push(&["retry:main"]));
     // git calls this signature good: the key is unknown to it, and it does not ask whose it is.
     let mallory = world.person("mallory");
@@ -169,9 +165,7 @@ fn t32_a_known_pusher_does_not_count_for_their_own_push() {
     set(&world, "", "[identity]\nrequire = \"signed-push\"");
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let ben = world.person("ben");
     ben.git(&["fetch", "-q", "origin"]);
     let said = world.refuses(&["review-self-approved"], || {

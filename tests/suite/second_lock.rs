@@ -53,9 +53,7 @@ fn a_second_lock(world: &World) {
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     world.refuses(&["review-approval-missing"], || dana.push(&["retry:main"]));
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let landed = records_of(world, "landed");
     dana.push(&["retry:main", "retry:refs/heads/other"]).accepted();
     assert_eq!(world.on_server("refs/heads/main"), Some(commit));
@@ -111,9 +109,7 @@ fn the_watch(world: &World) {
     install(world, &["--watch"]);
     let dana = world.person("dana");
     let commit = dana.propose("retry");
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let first = world.on_server("refs/heads/main").expect("a tip");
     dana.push(&["retry:main"]).accepted();
     assert_eq!(records_of(world, "moved"), 0, "a push that was judged is no move past the hook");

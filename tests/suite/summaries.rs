@@ -64,8 +64,7 @@ pub fn land(world: &World, name: &str) -> String {
     let dana = world.person("dana");
     let commit = dana.propose(name);
     world.ci_passes(&commit);
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     let said = dana.push(&[&format!("{name}:main")]);
     said.accepted();
     assert!(!said.err.contains("warning"), "{said}");
@@ -193,8 +192,7 @@ fn what_cannot_be_summarised_lands_and_is_said_and_recorded() {
     let dana = world.person("dana");
     let commit = dana.propose("retry");
     world.ci_passes(&commit);
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     let key = world.server().join("refgate/summary-key.pem");
     std::fs::rename(&key, world.path("key")).expect("moved");
     let said = dana.push(&["retry:main"]);

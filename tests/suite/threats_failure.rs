@@ -514,9 +514,7 @@ fn the_update_hook_judges_each_ref_by_itself() {
     world.refuses(&["ref-deleted"], || {
         wire::push(&world.server(), &[(ZERO, ZERO, b"refs/heads/main")])
     });
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     dana.push(&["topic:main"]).accepted();
     // The guard of notes is the same.
     dana.note("refgate/evidence", &commit, "fine");
@@ -527,9 +525,7 @@ fn the_update_hook_judges_each_ref_by_itself() {
 #[test]
 fn t150_pushes_at_once() {
     let (world, commit, _) = unapproved();
-    for who in ["cleo", "ben"] {
-        world.person(who).approves(&commit);
-    }
+    world.reviewers_approve(&commit);
     let dana = world.person("dana");
     let main = world.on_server("refs/heads/main").expect("a branch");
     // The same change in other words, so that the same approvals serve.

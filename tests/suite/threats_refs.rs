@@ -263,8 +263,7 @@ fn t15_back_to_an_older_commit() {
     let dana = world.person("dana");
     let before = main_of(&world);
     let commit = dana.propose("fix");
-    world.person("cleo").approves(&commit);
-    world.person("ben").approves(&commit);
+    world.reviewers_approve(&commit);
     dana.push(&["fix:main"]).accepted();
     world.refuses(&["ref-not-fast-forward"], || dana.push(&[&format!("+{before}:main")]));
     // A rewritten commit in place of the one that landed.

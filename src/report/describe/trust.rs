@@ -1,7 +1,7 @@
 //! What a push is judged by.
 
 use super::{Context, more, run, say, why};
-use crate::report::block::Block;
+use crate::report::block::{Block, Hint};
 use crate::report::text::prose;
 use crate::violation::TrustViolation;
 
@@ -39,23 +39,15 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
         TrustViolation::PushUnsigned => {
             block.title = "the push is not signed".into();
             block.labels = vec![("settings", "identity.require = \"signed-push\"".into())];
-            block.hints = vec![say("sign it with the key that your commits are signed with:")];
-            block.hints.push(run(format!(
-                "git push --signed {} {}",
-                context.remote(),
-                context.ref_name
-            )));
+            block.hints =
+                signed_push(context, "sign it with the key that your commits are signed with:");
         }
         TrustViolation::CertificateFaulty { why } => {
             block.title = "the push certificate does not prove who pushes".into();
             block.seen = vec![prose(why, 300)];
             block.labels = vec![("settings", "identity.require = \"signed-push\"".into())];
-            block.hints = vec![say("sign the push with a key that meta/STRUCTURE.md lists:")];
-            block.hints.push(run(format!(
-                "git push --signed {} {}",
-                context.remote(),
-                context.ref_name
-            )));
+            block.hints =
+                signed_push(context, "sign the push with a key that meta/STRUCTURE.md lists:");
         }
         TrustViolation::FilesVoid { diagnostics } => {
             block.title = "with these files nothing could be judged".into();
@@ -74,4 +66,10 @@ pub(super) fn describe(violation: &TrustViolation, context: &Context<'_>, block:
             ];
         }
     }
+}
+
+/// How a push is signed, behind the words for whom it is.
+fn signed_push(context: &Context<'_>, words: &str) -> Vec<Hint> {
+    let command = format!("git push --signed {} {}", context.remote(), context.ref_name);
+    vec![say(words), run(command)]
 }
